@@ -1,0 +1,18 @@
+//! The untyped object model of Kubernetes: names of kinds, object accessors, selectors, structural
+//! schemas, patches, managed fields (server-side apply), diffs, health and YAML.
+//!
+//! Pure: no clock, no network, no tokio. It must not know how objects are stored or served.
+//!
+//! Objects are `serde_json::Value`; start at [`object`] and [`schema`].
+
+pub mod gvk;
+pub mod managed_fields;
+pub mod object;
+pub mod patch;
+pub mod path;
+pub mod schema;
+pub mod selector;
+
+pub use gvk::{GroupKind, GroupResource, GroupVersionKind, GroupVersionResource};
+pub use path::{FieldError, FieldErrorKind, FieldPath};
+pub use schema::Schema;
