@@ -5,6 +5,7 @@
 //!
 //! Objects are `serde_json::Value`; start at [`object`] and [`schema`].
 
+pub mod builtin;
 pub mod gvk;
 pub mod managed_fields;
 pub mod object;

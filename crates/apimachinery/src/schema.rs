@@ -1,4 +1,7 @@
 //! Structural schemas: the shape of a kind, for built-in kinds and custom resources alike.
+//! It must not know any kind, nor evaluate CEL.
+
+pub(crate) mod openapi;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +23,27 @@ pub enum Type {
     Number,
     /// `true` or `false`.
     Boolean,
+}
+
+impl Type {
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Object, Self::Array, Self::String, Self::Integer, Self::Number, Self::Boolean]
+            .into_iter()
+            .find(|type_| type_.name() == name)
+    }
+
+    /// The name in `type`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Object => "object",
+            Self::Array => "array",
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+        }
+    }
 }
 
 /// How lists merge: `x-kubernetes-list-type`.
@@ -126,6 +150,8 @@ pub struct Schema {
     pub patch_strategy: Option<String>,
     /// `x-kubernetes-group-version-kind` of a top-level kind: (group, version, kind).
     pub group_version_kinds: Vec<crate::GroupVersionKind>,
+    /// Name of the definition this comes from, for built-in kinds: `io.k8s.api.apps.v1.DeploymentSpec`.
+    pub definition: Option<Arc<str>>,
 }
 
 impl Schema {
@@ -133,5 +159,19 @@ impl Schema {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Arc<Schema>> {
         self.properties.get(name).or(self.additional_properties.as_ref())
+    }
+
+    /// The structural schema that an `openAPIV3Schema` of a custom resource definition describes.
+    ///
+    /// # Errors
+    /// Every rule of structural schemas it breaks, with paths below the schema.
+    pub fn from_openapi(openapi: &Value) -> Result<Self, Vec<crate::FieldError>> {
+        Ok(openapi::Reader::plain().read(openapi))
+    }
+
+    /// The schema as OpenAPI v3, as a custom resource definition carries it. Shared definitions are printed in place.
+    #[must_use]
+    pub fn to_openapi(&self) -> Value {
+        openapi::print(self)
     }
 }
