@@ -1,0 +1,152 @@
+//! Making writes durable, many at once, and showing them to readers after.
+//! It must not know what a transaction does, nor which disk is used.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{oneshot, watch};
+
+use crate::world::World;
+use crate::{Backend, BackendError, Batch, Error, KindKey, ObjectKey, Stored};
+
+/// What writers share.
+#[derive(Default)]
+pub(crate) struct Head {
+    pub(crate) world: World,
+    pub(crate) pending: Pending,
+    closed: bool,
+}
+
+/// Writes that are in the head and not yet durable.
+#[derive(Default)]
+pub(crate) struct Pending {
+    pub(crate) writes: BTreeMap<ObjectKey, Option<Stored>>,
+    pub(crate) waiters: Vec<oneshot::Sender<Result<(), Error>>>,
+}
+
+/// The two states of a store and those who wait for them.
+pub(crate) struct Core {
+    head: Mutex<Head>,
+    ready: Condvar,
+    published: ArcSwap<World>,
+    watchers: Mutex<HashMap<KindKey, watch::Sender<u64>>>,
+}
+
+impl Core {
+    pub(crate) fn new(world: World) -> Self {
+        Self {
+            published: ArcSwap::from_pointee(world.clone()),
+            head: Mutex::new(Head { world, ..Head::default() }),
+            ready: Condvar::new(),
+            watchers: Mutex::default(),
+        }
+    }
+
+    /// The head, locked. A panic of an earlier holder left it whole: it is replaced in one assignment.
+    pub(crate) fn head(&self) -> MutexGuard<'_, Head> {
+        self.head.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn published(&self) -> Arc<World> {
+        self.published.load_full()
+    }
+
+    /// Wakes the commit thread.
+    pub(crate) fn wake(&self) {
+        self.ready.notify_one();
+    }
+
+    /// Shows a state to readers and tells the watchers of what changed.
+    pub(crate) fn publish(&self, world: World, touched: &BTreeSet<KindKey>) {
+        let revision = world.revision;
+        self.published.store(Arc::new(world));
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        for kind in touched {
+            if watchers.get(kind).is_some_and(|sender| sender.is_closed()) {
+                watchers.remove(kind);
+            } else if let Some(sender) = watchers.get(kind) {
+                sender.send_replace(revision);
+            }
+        }
+    }
+
+    pub(crate) fn subscribe(&self, kind: &KindKey) -> watch::Receiver<u64> {
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.entry(kind.clone()).or_insert_with(|| watch::Sender::new(0)).subscribe()
+    }
+
+    /// Waits for writes; `None` once closed and all is written.
+    fn take_pending(&self) -> Option<(Pending, World)> {
+        let mut head = self.head();
+        while head.pending.writes.is_empty() && !head.closed {
+            head = self.ready.wait(head).unwrap_or_else(PoisonError::into_inner);
+        }
+        let pending = std::mem::take(&mut head.pending);
+        (!pending.writes.is_empty()).then(|| (pending, head.world.clone()))
+    }
+
+    /// Takes back everything that is not durable: what came after the failed batch may build on it.
+    fn roll_back(&self, pending: Pending, error: &BackendError) -> BTreeSet<ObjectKey> {
+        let mut head = self.head();
+        head.world = World::clone(&self.published());
+        let later = std::mem::take(&mut head.pending);
+        drop(head);
+        for waiter in pending.waiters.into_iter().chain(later.waiters) {
+            let _ = waiter.send(Err(Error::Write(error.to_string())));
+        }
+        pending.writes.into_keys().collect()
+    }
+}
+
+/// The thread that commits; dropping it finishes what is pending and stops it.
+pub(crate) struct Committer {
+    core: Arc<Core>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Committer {
+    pub(crate) fn start(core: Arc<Core>, backend: Box<dyn Backend>) -> std::io::Result<Self> {
+        let shared = core.clone();
+        let thread = std::thread::Builder::new().name("store-commit".into()).spawn(move || run(&shared, backend))?;
+        Ok(Self { core, thread: Some(thread) })
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.core.head().closed = true;
+        self.core.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(core: &Core, mut backend: Box<dyn Backend>) {
+    // Keys of failed batches, of which nobody knows whether they reached the disk.
+    let mut suspect = BTreeSet::new();
+    while let Some((pending, world)) = core.take_pending() {
+        let mut batch = Batch { revision: world.revision, writes: repairs(&suspect, &core.published()) };
+        batch.writes.extend(pending.writes.iter().map(|(key, stored)| (key.clone(), stored.clone())));
+        match backend.commit(&batch) {
+            Ok(()) => {
+                suspect.clear();
+                core.publish(world, &pending.writes.keys().map(|key| key.kind.clone()).collect());
+                pending.waiters.into_iter().for_each(|waiter| drop(waiter.send(Ok(()))));
+            }
+            Err(error) => {
+                tracing::error!(%error, writes = batch.writes.len(), "failed to make writes durable");
+                suspect.extend(core.roll_back(pending, &error));
+            }
+        }
+    }
+}
+
+/// Writes that set suspect keys back to what readers see.
+fn repairs(suspect: &BTreeSet<ObjectKey>, published: &World) -> BTreeMap<ObjectKey, Option<Stored>> {
+    let state =
+        |key| published.get(key).map(|record| Stored { revision: record.revision, bytes: record.bytes.clone() });
+    suspect.iter().map(|key| (key.clone(), state(key))).collect()
+}

@@ -1,0 +1,76 @@
+//! A consistent view of everything at one revision.
+//! It must not know how the view came about.
+
+use std::sync::Arc;
+
+use crate::watch::Compacted;
+use crate::world::{KindState, World, name_of};
+use crate::{KindKey, ObjectKey, Record};
+
+/// An immutable view of the store. Cloning costs O(1).
+#[derive(Clone)]
+pub struct Snapshot {
+    pub(crate) world: Arc<World>,
+}
+
+impl Snapshot {
+    /// The revision of the last write that is visible here.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.world.revision
+    }
+
+    /// One object.
+    #[must_use]
+    pub fn get(&self, key: &ObjectKey) -> Option<&Record> {
+        self.world.get(key).map(AsRef::as_ref)
+    }
+
+    /// The objects of a kind in order of namespace and name, of one namespace or of all.
+    pub fn list(&self, kind: &KindKey, namespace: Option<&str>) -> impl Iterator<Item = &Record> {
+        self.world.kinds.get(kind).into_iter().flat_map(move |state| state.list(namespace)).map(AsRef::as_ref)
+    }
+
+    /// How many objects of a kind there are.
+    #[must_use]
+    pub fn count(&self, kind: &KindKey) -> usize {
+        self.world.kinds.get(kind).map_or(0, |state| state.objects.len())
+    }
+
+    /// The kinds that have objects.
+    pub fn kinds(&self) -> impl Iterator<Item = &KindKey> {
+        self.world.kinds.iter().filter(|(_, state)| !state.objects.is_empty()).map(|(kind, _)| kind)
+    }
+
+    /// This view with one kind as it was at an earlier revision, found by undoing the events since.
+    ///
+    /// # Errors
+    /// When those events are no longer kept.
+    pub fn rewind(&self, kind: &KindKey, revision: u64) -> Result<Self, Compacted> {
+        let Some(state) = self.world.kinds.get(kind).filter(|_| revision < self.world.revision) else {
+            return Ok(self.clone());
+        };
+        if revision < state.compacted {
+            return Err(Compacted { requested: revision, oldest: state.compacted });
+        }
+        let mut world = World::clone(&self.world);
+        world.revision = revision;
+        world.kinds.insert(kind.clone(), Arc::new(rewound(state, revision)));
+        Ok(Self { world: Arc::new(world) })
+    }
+}
+
+fn rewound(state: &KindState, revision: u64) -> KindState {
+    let mut past = state.clone();
+    while let Some(event) = past.log.pop_back() {
+        if event.revision <= revision {
+            past.log.push_back(event);
+            break;
+        }
+        match &event.previous {
+            Some(record) => past.objects.insert(name_of(&event.key), record.clone()),
+            None => past.objects.remove(&name_of(&event.key)),
+        };
+    }
+    past
+}

@@ -1,0 +1,153 @@
+//! The store's handle: transactions, snapshots, watches and forks.
+//! It must not know how batches reach the disk.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::commit::{Committer, Core};
+use crate::watch::{Compacted, Watch};
+use crate::world::World;
+use crate::{Backend, Error, KindKey, Record, RedbBackend, Snapshot, Transaction};
+
+/// Bounds of a store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Most events kept for watches, over all kinds. 32768 let a watcher stall for half a minute at a
+    /// thousand writes a second; their structs and list slots cost 8 MiB.
+    pub log_events: usize,
+    /// Most bytes of events kept for watches, over all kinds. 48 MiB hold 20000 writes of 2 KiB, and leave
+    /// 20000 live objects (50 MiB) and everything else in the process far below 400 MiB.
+    pub log_bytes: usize,
+    /// Bytes the database may use as cache. All objects are in memory anyway, so it only serves the inner
+    /// nodes of the tree: 16 MiB.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { log_events: 32 << 10, log_bytes: 48 << 20, cache_bytes: 16 << 20 }
+    }
+}
+
+/// A handle to a store; clones share it. The last one dropped finishes pending writes.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Arc<Core>,
+    options: Options,
+    /// `None`: nothing is durable, writes are visible at once.
+    committer: Option<Committer>,
+}
+
+impl Store {
+    /// Opens or makes a durable store in a file.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or read, or another process holds it.
+    pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
+        let failed = |reason: String| Error::Open { path: path.to_owned(), reason };
+        let backend = RedbBackend::open(path, options.cache_bytes).map_err(|error| failed(error.to_string()))?;
+        Self::with_backend(Box::new(backend), options).map_err(|error| match error {
+            Error::Open { reason, .. } => failed(reason),
+            other => other,
+        })
+    }
+
+    /// A durable store over any backend.
+    ///
+    /// # Errors
+    /// When the backend cannot be read.
+    pub fn with_backend(mut backend: Box<dyn Backend>, options: Options) -> Result<Self, Error> {
+        let failed = |reason: String| Error::Open { path: "backend".into(), reason };
+        let loaded = backend.load().map_err(|error| failed(error.to_string()))?;
+        let mut world = World::opened_at(loaded.revision.max(1));
+        for (key, stored) in loaded.objects {
+            world.restore(Record { key, revision: stored.revision, bytes: stored.bytes });
+        }
+        let core = Arc::new(Core::new(world));
+        let committer = Committer::start(core.clone(), backend).map_err(|error| failed(error.to_string()))?;
+        Ok(Self { inner: Arc::new(Inner { core, options, committer: Some(committer) }) })
+    }
+
+    /// A store that lives in memory only.
+    #[must_use]
+    pub fn ephemeral(options: Options) -> Self {
+        // Revision 0 means "any" to Kubernetes clients, so the empty store is at 1.
+        Self::in_memory(World::opened_at(1), options)
+    }
+
+    /// An independent store in memory with everything that is durable here now. Costs O(1).
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self::in_memory(World::clone(&self.inner.core.published()), self.inner.options.clone())
+    }
+
+    fn in_memory(world: World, options: Options) -> Self {
+        Self { inner: Arc::new(Inner { core: Arc::new(Core::new(world)), options, committer: None }) }
+    }
+
+    /// What is durable now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { world: self.inner.core.published() }
+    }
+
+    /// Runs a write. The closure runs once, alone, under a lock: it must be short and do no I/O. An error from
+    /// it undoes what it did. A transaction that writes nothing consumes no revision and waits for nothing.
+    ///
+    /// # Errors
+    /// Those of the closure; [`Error`] when the write could not be made durable.
+    pub async fn transact<T, E, F>(&self, run: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Transaction) -> Result<T, E>,
+        E: From<Error>,
+    {
+        let (value, durable) = self.stage(run)?;
+        if let Some(durable) = durable {
+            durable.await.unwrap_or(Err(Error::Closed))?;
+        }
+        Ok(value)
+    }
+
+    fn stage<T, E, F>(&self, run: F) -> Result<(T, Option<Durable>), E>
+    where
+        F: FnOnce(&mut Transaction) -> Result<T, E>,
+    {
+        let core = &self.inner.core;
+        let mut head = core.head();
+        let mut transaction = Transaction::new(head.world.clone());
+        let value = run(&mut transaction)?;
+        if transaction.writes.is_empty() {
+            return Ok((value, None));
+        }
+        let Transaction { mut world, writes, .. } = transaction;
+        world.compact(&self.inner.options);
+        head.world = world;
+        if self.inner.committer.is_none() {
+            // Published under the lock, so that states appear in order.
+            core.publish(head.world.clone(), &writes.into_keys().map(|key| key.kind).collect());
+            return Ok((value, None));
+        }
+        let (sender, receiver) = oneshot::channel();
+        head.pending.writes.extend(writes);
+        head.pending.waiters.push(sender);
+        drop(head);
+        core.wake();
+        Ok((value, Some(receiver)))
+    }
+
+    /// Follows the writes of a kind after a revision, in one namespace or in all.
+    ///
+    /// # Errors
+    /// When the events since then are no longer kept.
+    pub fn watch(&self, kind: &KindKey, namespace: Option<&str>, from: u64) -> Result<Watch, Compacted> {
+        Watch::new(self.inner.core.clone(), kind.clone(), namespace, from)
+    }
+}
+
+type Durable = oneshot::Receiver<Result<(), Error>>;

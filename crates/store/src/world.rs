@@ -1,0 +1,170 @@
+//! One immutable state of everything: objects, and the recent events of each kind.
+//! It must not know disks, threads or waiting.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use imbl::{OrdMap, Vector};
+
+use crate::{KindKey, ObjectKey, Options};
+
+/// An object in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its name.
+    pub key: ObjectKey,
+    /// Revision of the write that made it.
+    pub revision: u64,
+    /// The object.
+    pub bytes: Bytes,
+}
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The object was made or replaced.
+    Put,
+    /// The object went away.
+    Delete,
+}
+
+/// One write, as watchers see it.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Revision of the write.
+    pub revision: u64,
+    /// The object's name.
+    pub key: ObjectKey,
+    /// What was done.
+    pub change: Change,
+    /// The object after the write; the last state for a deletion.
+    pub object: Bytes,
+    /// The object before the write; `None` if it was made by it.
+    pub previous: Option<Arc<Record>>,
+}
+
+/// Bytes an event costs besides the object: its struct, the key's shares and the two list slots.
+const EVENT_OVERHEAD: usize = 256;
+
+impl Event {
+    fn cost(&self) -> usize {
+        self.object.len() + EVENT_OVERHEAD
+    }
+}
+
+/// Namespace and name: the order in which a kind's objects are listed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct KindState {
+    pub(crate) objects: OrdMap<Name, Arc<Record>>,
+    pub(crate) log: Vector<Arc<Event>>,
+    /// Position, counted from the start of time, of the first event in `log`.
+    pub(crate) first: u64,
+    /// Revision of the last event dropped from `log`.
+    pub(crate) compacted: u64,
+}
+
+/// The whole state. Cloning costs O(1).
+#[derive(Clone, Default)]
+pub(crate) struct World {
+    pub(crate) revision: u64,
+    pub(crate) kinds: OrdMap<KindKey, Arc<KindState>>,
+    /// All kinds' events, oldest first: the order in which they are dropped.
+    order: Vector<Arc<Event>>,
+    log_bytes: usize,
+    /// Watches from before this revision are refused for kinds without events.
+    opened: u64,
+}
+
+impl World {
+    /// The state read at start; watches from earlier than it are refused.
+    pub(crate) fn opened_at(revision: u64) -> Self {
+        Self { revision, opened: revision, ..Self::default() }
+    }
+
+    /// Adds an object that was there at start, without an event.
+    pub(crate) fn restore(&mut self, record: Record) {
+        let state = self.kind_mut(&record.key.kind);
+        state.objects.insert(name_of(&record.key), Arc::new(record));
+    }
+
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<&Arc<Record>> {
+        self.kinds.get(&key.kind)?.objects.get(&name_of(key))
+    }
+
+    pub(crate) fn put(&mut self, key: ObjectKey, revision: u64, bytes: Bytes) {
+        let record = Arc::new(Record { key: key.clone(), revision, bytes: bytes.clone() });
+        let previous = self.kind_mut(&key.kind).objects.insert(name_of(&key), record);
+        self.log(Event { revision, key, change: Change::Put, object: bytes, previous });
+    }
+
+    pub(crate) fn delete(&mut self, key: ObjectKey, revision: u64, last: Bytes) {
+        let previous = self.kind_mut(&key.kind).objects.remove(&name_of(&key));
+        if previous.is_some() {
+            self.log(Event { revision, key, change: Change::Delete, object: last, previous });
+        }
+    }
+
+    fn log(&mut self, event: Event) {
+        let event = Arc::new(event);
+        self.log_bytes += event.cost();
+        self.kind_mut(&event.key.kind).log.push_back(event.clone());
+        self.order.push_back(event);
+    }
+
+    /// Drops the oldest events until the log is within its bounds.
+    pub(crate) fn compact(&mut self, options: &Options) {
+        while self.order.len() > options.log_events || self.log_bytes > options.log_bytes {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.log_bytes -= oldest.cost();
+            let state = self.kind_mut(&oldest.key.kind);
+            // The oldest of all events is the oldest of its kind too, since both lists are in order of writing.
+            state.log.pop_front();
+            state.first += 1;
+            state.compacted = oldest.revision;
+        }
+    }
+
+    /// The earliest revision a watch of this kind may start from.
+    pub(crate) fn compacted(&self, kind: &KindKey) -> u64 {
+        self.kinds.get(kind).map_or(self.opened, |state| state.compacted)
+    }
+
+    fn kind_mut(&mut self, kind: &KindKey) -> &mut KindState {
+        if !self.kinds.contains_key(kind) {
+            let state = KindState { compacted: self.opened, ..KindState::default() };
+            self.kinds.insert(kind.clone(), Arc::new(state));
+        }
+        Arc::make_mut(self.kinds.get_mut(kind).expect("it was just inserted"))
+    }
+}
+
+pub(crate) fn name_of(key: &ObjectKey) -> Name {
+    Name { namespace: key.namespace.clone(), name: key.name.clone() }
+}
+
+impl KindState {
+    /// The objects in order, of one namespace or of all.
+    pub(crate) fn list(&self, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Record>> {
+        let first = Name { namespace: namespace.unwrap_or_default().into(), name: "".into() };
+        let wanted = first.namespace.clone();
+        let all = namespace.is_none();
+        self.objects
+            .range(first..)
+            .take_while(move |(name, _)| all || name.namespace == wanted)
+            .map(|(_, record)| record)
+    }
+
+    /// Position of the first event after a revision.
+    pub(crate) fn position_after(&self, revision: u64) -> u64 {
+        let after = self.log.binary_search_by(|event| {
+            if event.revision <= revision { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater }
+        });
+        self.first + after.unwrap_or_else(|index| index) as u64
+    }
+}
