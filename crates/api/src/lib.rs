@@ -1,1 +1,5 @@
-//! placeholder
+//! Wire types and CustomResourceDefinitions, one module per API group.
+//!
+//! Pure data. It must not know who reads or writes the objects.
+
+pub mod argoproj;
