@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask <command>`. Each command is a module of its own; this file only dispatches.
 //! It must not know how any command works.
 
+mod check;
 mod codegen;
 
 use std::process::ExitCode;
@@ -8,13 +9,15 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask <command>
 
 commands:
+  check             formatting, lints and house rules: what CI runs before the tests
   codegen [WHEEL]   make the table of built-in schemas anew, from the PyPI package kubernetes-validate
 ";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match args.first().map(String::as_str) {
-        Some("codegen") => codegen::run(&args[1..]),
+    let outcome: Result<String, String> = match args.first().map(String::as_str) {
+        Some("check") => check::run(),
+        Some("codegen") => codegen::run(&args[1..]).map_err(|error| error.to_string()),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
