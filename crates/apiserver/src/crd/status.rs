@@ -1,0 +1,186 @@
+//! The status of a CustomResourceDefinition: accepted names, conditions, stored versions.
+//! It must not know storage; the clock's reading is handed in.
+
+use std::collections::BTreeSet;
+
+use mainstay_apimachinery::object;
+use serde_json::{Map, Value, json};
+
+use crate::registry::ClusterResources;
+
+/// The finalizer that keeps a definition until its objects are gone.
+pub const CLEANUP_FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+/// Whether the Established condition is true.
+#[must_use]
+pub fn is_established(crd: &Value) -> bool {
+    condition(crd, "Established").is_some_and(|found| found["status"] == "True")
+}
+
+/// Completes what the server owns in a definition that is about to be written: the cleanup finalizer
+/// and the status. `known` are the other definitions of the cluster, `now` is RFC 3339.
+///
+/// Upstream does this in controllers some time after the write; here a definition is served at once.
+pub fn complete(crd: &mut Value, known: &ClusterResources, now: &str) {
+    if !object::is_deleting(crd) {
+        add_finalizer(crd);
+    }
+    let conflict = conflict(crd, known);
+    let established = is_established(crd) || conflict.is_none();
+    let accepted = match &conflict {
+        None => crd.pointer("/spec/names").cloned().unwrap_or_default(),
+        Some(_) => crd.pointer("/status/acceptedNames").cloned().unwrap_or_else(|| json!({"plural": "", "kind": ""})),
+    };
+    let stored = stored_versions(crd);
+    let names = match conflict {
+        None => ("True", "NoConflicts", "no conflicts found".to_owned()),
+        Some((reason, message)) => ("False", reason, message),
+    };
+    set_condition(crd, "NamesAccepted", names, now);
+    let establishment = if established {
+        ("True", "InitialNamesAccepted", "the initial names have been accepted".to_owned())
+    } else {
+        ("False", "NotAccepted", "not all names are accepted".to_owned())
+    };
+    set_condition(crd, "Established", establishment, now);
+    let status = status_mut(crd);
+    status.insert("acceptedNames".to_owned(), accepted);
+    status.insert("storedVersions".to_owned(), stored);
+}
+
+/// Sets the Terminating condition to one of upstream's reasons.
+pub fn set_terminating(crd: &mut Value, reason: &str, message: &str, now: &str) {
+    set_condition(crd, "Terminating", ("True", reason, message.to_owned()), now);
+}
+
+fn add_finalizer(crd: &mut Value) {
+    if object::finalizers(crd).any(|name| name == CLEANUP_FINALIZER) {
+        return;
+    }
+    let finalizers = object::metadata_mut(crd).entry("finalizers").or_insert_with(|| json!([]));
+    match finalizers.as_array_mut() {
+        Some(list) => list.push(Value::from(CLEANUP_FINALIZER)),
+        None => *finalizers = json!([CLEANUP_FINALIZER]),
+    }
+}
+
+/// The first name another definition of the group has taken, as (reason, message).
+fn conflict(crd: &Value, known: &ClusterResources) -> Option<(&'static str, String)> {
+    let group = crd.pointer("/spec/group").and_then(Value::as_str).unwrap_or_default();
+    let others = || known.definitions().filter(|d| *d.group == *group && *d.name != *object::name(crd));
+    let taken: BTreeSet<&str> = others().flat_map(|d| d.names.iter().map(String::as_str)).collect();
+    let kinds: BTreeSet<&str> = others().map(|d| &*d.kind).collect();
+    let names = crd.pointer("/spec/names")?;
+    let name_of = |field: &str| names.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let in_use = |name: &str| format!("\"{name}\" is already in use");
+    for (field, reason) in [("plural", "PluralConflict"), ("singular", "SingularConflict")] {
+        let name = name_of(field);
+        if taken.contains(name.as_str()) {
+            return Some((reason, in_use(&name)));
+        }
+    }
+    let short = names.get("shortNames").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    if let Some(name) = short.into_iter().find(|name| taken.contains(name)) {
+        return Some(("ShortNamesConflict", in_use(name)));
+    }
+    for (field, reason) in [("kind", "KindConflict"), ("listKind", "ListKindConflict")] {
+        let name = name_of(field);
+        if kinds.contains(name.as_str()) {
+            return Some((reason, in_use(&name)));
+        }
+    }
+    None
+}
+
+fn stored_versions(crd: &Value) -> Value {
+    let mut stored: Vec<Value> =
+        crd.pointer("/status/storedVersions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let versions = crd.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
+    for version in versions.filter(|v| v["storage"] == true) {
+        if !stored.contains(&version["name"]) {
+            stored.push(version["name"].clone());
+        }
+    }
+    Value::Array(stored)
+}
+
+fn condition<'a>(crd: &'a Value, type_: &str) -> Option<&'a Value> {
+    crd.pointer("/status/conditions")?.as_array()?.iter().find(|found| found["type"] == type_)
+}
+
+fn status_mut(crd: &mut Value) -> &mut Map<String, Value> {
+    if !crd["status"].is_object() {
+        crd["status"] = json!({});
+    }
+    crd["status"].as_object_mut().expect("it was just made a map")
+}
+
+fn set_condition(crd: &mut Value, type_: &str, (status, reason, message): (&str, &str, String), now: &str) {
+    let known = condition(crd, type_);
+    let since = known.filter(|found| found["status"] == status).and_then(|found| found["lastTransitionTime"].as_str());
+    let new = json!({
+        "type": type_, "status": status, "reason": reason, "message": message,
+        "lastTransitionTime": since.unwrap_or(now),
+    });
+    let conditions = status_mut(crd).entry("conditions").or_insert_with(|| json!([]));
+    if !conditions.is_array() {
+        *conditions = json!([]);
+    }
+    let list = conditions.as_array_mut().expect("it was just made a list");
+    match list.iter_mut().find(|found| found["type"] == type_) {
+        Some(found) => *found = new,
+        None => list.push(new),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Registry;
+
+    fn crd(plural: &str, kind: &str) -> Value {
+        json!({
+            "metadata": {"name": format!("{plural}.ex.io"), "uid": plural},
+            "spec": {"group": "ex.io", "names": {"plural": plural, "kind": kind}, "scope": "Namespaced",
+                "versions": [{"name": "v1", "served": true, "storage": true}]},
+        })
+    }
+
+    #[test]
+    fn a_definition_is_established_on_its_first_write() {
+        let registry = Registry::new();
+        let mut foos = crd("foos", "Foo");
+        complete(&mut foos, &registry.cluster("dev"), "2026-01-01T00:00:00Z");
+        assert!(is_established(&foos));
+        assert_eq!(foos["status"]["storedVersions"], json!(["v1"]));
+        assert_eq!(foos["metadata"]["finalizers"], json!([CLEANUP_FINALIZER]));
+        registry.publish("dev", &foos);
+        assert!(registry.resolve("dev", "ex.io", "v1", "foos").is_some());
+        assert!(registry.resolve("prod", "ex.io", "v1", "foos").is_none());
+    }
+
+    #[test]
+    fn a_kind_already_taken_is_refused_in_the_status() {
+        let registry = Registry::new();
+        let mut foos = crd("foos", "Foo");
+        complete(&mut foos, &registry.cluster("dev"), "t");
+        registry.publish("dev", &foos);
+        let mut others = crd("others", "Foo");
+        complete(&mut others, &registry.cluster("dev"), "t");
+        assert!(!is_established(&others));
+        assert_eq!(others["status"]["conditions"][0]["reason"], "KindConflict");
+    }
+
+    #[test]
+    fn a_fork_does_not_touch_its_parent() {
+        let registry = Registry::new();
+        let fork = registry.fork();
+        let mut foos = crd("foos", "Foo");
+        complete(&mut foos, &fork.cluster("dev"), "t");
+        fork.publish("dev", &foos);
+        assert!(fork.resolve("dev", "ex.io", "v1", "foos").is_some());
+        assert!(registry.resolve("dev", "ex.io", "v1", "foos").is_none());
+        fork.remove("dev", &foos);
+        assert!(fork.resolve("dev", "ex.io", "v1", "foos").is_none());
+    }
+}
