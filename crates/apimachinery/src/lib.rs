@@ -8,6 +8,7 @@
 pub mod builtin;
 pub mod gvk;
 pub mod managed_fields;
+pub mod names;
 pub mod object;
 pub mod patch;
 pub mod path;

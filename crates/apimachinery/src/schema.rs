@@ -1,12 +1,19 @@
 //! Structural schemas: the shape of a kind, for built-in kinds and custom resources alike.
 //! It must not know any kind, nor evaluate CEL.
 
+mod defaults;
+mod formats;
 pub(crate) mod openapi;
+mod prune;
+mod structural;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
+
+use crate::{FieldError, FieldPath};
 
 /// JSON type a schema asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,8 +172,40 @@ impl Schema {
     ///
     /// # Errors
     /// Every rule of structural schemas it breaks, with paths below the schema.
-    pub fn from_openapi(openapi: &Value) -> Result<Self, Vec<crate::FieldError>> {
-        Ok(openapi::Reader::plain().read(openapi))
+    pub fn from_openapi(openapi: &Value) -> Result<Self, Vec<FieldError>> {
+        Self::from_openapi_at(openapi, &FieldPath::root())
+    }
+
+    /// As [`Self::from_openapi`], with `path` before the path of each error, such as `spec.validation.openAPIV3Schema`.
+    ///
+    /// # Errors
+    /// Every rule of structural schemas it breaks.
+    pub fn from_openapi_at(openapi: &Value, path: &FieldPath) -> Result<Self, Vec<FieldError>> {
+        let mut errors = structural::check(openapi, path);
+        let schema = openapi::Reader::plain().read(openapi);
+        if errors.is_empty() {
+            errors = structural::check_defaults(&schema, path);
+        }
+        if errors.is_empty() { Ok(schema) } else { Err(errors) }
+    }
+
+    /// Sets absent fields, and nulls that may not be null, to their defaults; drops the nulls that are left and may not
+    /// be. Defaults of built-in kinds are not in their schemas: [`crate::builtin::defaults`] gives them.
+    pub fn apply_defaults(&self, value: &mut Value) {
+        defaults::apply(self, value);
+    }
+
+    /// Drops the fields the schema does not know and returns their paths. `apiVersion`, `kind` and `metadata` at the
+    /// root, and of embedded resources, are always known.
+    pub fn prune(&self, value: &mut Value) -> Vec<FieldPath> {
+        prune::prune(self, value)
+    }
+
+    /// Everything wrong with a value, in the words of Kubernetes, paths starting with `path`. CEL rules are not
+    /// evaluated.
+    #[must_use]
+    pub fn validate(&self, value: &Value, path: &FieldPath) -> Vec<FieldError> {
+        validate::validate(self, value, path)
     }
 
     /// The schema as OpenAPI v3, as a custom resource definition carries it. Shared definitions are printed in place.
