@@ -3,3 +3,5 @@
 //! Pure data. It must not know who reads or writes the objects.
 
 pub mod argoproj;
+pub mod kro;
+pub mod platform;
