@@ -5,3 +5,4 @@ pub mod crd;
 pub mod discovery;
 pub mod openapi;
 pub mod registry;
+pub mod table;
