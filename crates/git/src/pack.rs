@@ -17,9 +17,9 @@ const LOOSE_LIMIT: usize = 32;
 /// A new object: its kind and its bytes.
 type Object<'a> = (Kind, &'a [u8]);
 
-/// Writes the objects that the repository does not have yet.
+/// Writes the objects that the repository does not have yet; one that it got in the last moment twice, which is harmless.
 pub(crate) fn persist(repository: &gix::Repository, objects: &Storage) -> gix::Result<()> {
-    let mut missing: Vec<_> = objects.iter().filter(|(id, _)| !repository.has_object(id)).collect();
+    let mut missing: Vec<_> = objects.iter().filter(|(id, _)| !repository.objects.exists_without_refresh(id)).collect();
     // A map's order is not the same each time; a pack's bytes shall be.
     missing.sort_by_key(|(id, _)| **id);
     let missing: Vec<Object<'_>> = missing.into_iter().map(|(_, (kind, data))| (*kind, data.as_slice())).collect();
