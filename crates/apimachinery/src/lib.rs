@@ -7,6 +7,7 @@
 
 pub mod builtin;
 pub mod gvk;
+pub mod json;
 pub mod managed_fields;
 pub mod names;
 pub mod object;
@@ -14,6 +15,7 @@ pub mod patch;
 pub mod path;
 pub mod schema;
 pub mod selector;
+pub mod yaml;
 
 pub use gvk::{GroupKind, GroupResource, GroupVersionKind, GroupVersionResource};
 pub use path::{FieldError, FieldErrorKind, FieldPath};
