@@ -32,6 +32,8 @@ pub(crate) struct Core {
     ready: Condvar,
     published: ArcSwap<World>,
     watchers: Mutex<HashMap<KindKey, watch::Sender<u64>>>,
+    /// The published revision, for those who follow all kinds.
+    everything: watch::Sender<u64>,
 }
 
 impl Core {
@@ -41,6 +43,7 @@ impl Core {
             head: Mutex::new(Head { world, ..Head::default() }),
             ready: Condvar::new(),
             watchers: Mutex::default(),
+            everything: watch::Sender::new(0),
         }
     }
 
@@ -62,6 +65,7 @@ impl Core {
     pub(crate) fn publish(&self, world: World, touched: &BTreeSet<KindKey>) {
         let revision = world.revision;
         self.published.store(Arc::new(world));
+        self.everything.send_replace(revision);
         let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         for kind in touched {
             if watchers.get(kind).is_some_and(|sender| sender.is_closed()) {
@@ -75,6 +79,10 @@ impl Core {
     pub(crate) fn subscribe(&self, kind: &KindKey) -> watch::Receiver<u64> {
         let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.entry(kind.clone()).or_insert_with(|| watch::Sender::new(0)).subscribe()
+    }
+
+    pub(crate) fn subscribe_to_all(&self) -> watch::Receiver<u64> {
+        self.everything.subscribe()
     }
 
     /// Waits for writes; `None` once closed and all is written.

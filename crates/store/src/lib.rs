@@ -11,6 +11,7 @@
 mod backend;
 mod commit;
 mod error;
+mod feed;
 mod key;
 mod redb_backend;
 mod snapshot;
@@ -21,6 +22,7 @@ mod world;
 
 pub use backend::{Backend, BackendError, Batch, Loaded, Stored};
 pub use error::Error;
+pub use feed::Feed;
 pub use key::{KindKey, ObjectKey};
 pub use redb_backend::RedbBackend;
 pub use snapshot::Snapshot;

@@ -31,6 +31,21 @@ impl Snapshot {
         self.world.kinds.get(kind).into_iter().flat_map(move |state| state.list(namespace)).map(AsRef::as_ref)
     }
 
+    /// As [`Snapshot::list`], from after an object's (namespace, name), whether it is still there or not.
+    pub fn list_after(
+        &self,
+        kind: &KindKey,
+        namespace: Option<&str>,
+        after: Option<(&str, &str)>,
+    ) -> impl Iterator<Item = &Record> {
+        self.world
+            .kinds
+            .get(kind)
+            .into_iter()
+            .flat_map(move |state| state.list_after(namespace, after))
+            .map(AsRef::as_ref)
+    }
+
     /// How many objects of a kind there are.
     #[must_use]
     pub fn count(&self, kind: &KindKey) -> usize {

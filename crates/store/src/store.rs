@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::commit::{Committer, Core};
+use crate::feed::Feed;
 use crate::watch::{Compacted, Watch};
 use crate::world::World;
 use crate::{Backend, Error, KindKey, Record, RedbBackend, Snapshot, Transaction};
@@ -147,6 +148,14 @@ impl Store {
     /// When the events since then are no longer kept.
     pub fn watch(&self, kind: &KindKey, namespace: Option<&str>, from: u64) -> Result<Watch, Compacted> {
         Watch::new(self.inner.core.clone(), kind.clone(), namespace, from)
+    }
+
+    /// Follows the writes of all kinds in all clusters after a revision, in the order of writing.
+    ///
+    /// # Errors
+    /// When the events since then are no longer kept.
+    pub fn feed(&self, from: u64) -> Result<Feed, Compacted> {
+        Feed::new(self.inner.core.clone(), from)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One immutable state of everything: objects, and the recent events of each kind.
 //! It must not know disks, threads or waiting.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -75,7 +76,11 @@ pub(crate) struct World {
     pub(crate) revision: u64,
     pub(crate) kinds: OrdMap<KindKey, Arc<KindState>>,
     /// All kinds' events, oldest first: the order in which they are dropped.
-    order: Vector<Arc<Event>>,
+    pub(crate) order: Vector<Arc<Event>>,
+    /// Position, counted from the start of time, of the first event in `order`.
+    pub(crate) first: u64,
+    /// Revision of the last event dropped from `order`.
+    pub(crate) forgotten: u64,
     log_bytes: usize,
     /// Watches from before this revision are refused for kinds without events.
     opened: u64,
@@ -84,7 +89,7 @@ pub(crate) struct World {
 impl World {
     /// The state read at start; watches from earlier than it are refused.
     pub(crate) fn opened_at(revision: u64) -> Self {
-        Self { revision, opened: revision, ..Self::default() }
+        Self { revision, opened: revision, forgotten: revision, ..Self::default() }
     }
 
     /// Adds an object that was there at start, without an event.
@@ -122,12 +127,19 @@ impl World {
         while self.order.len() > options.log_events || self.log_bytes > options.log_bytes {
             let Some(oldest) = self.order.pop_front() else { return };
             self.log_bytes -= oldest.cost();
+            self.first += 1;
+            self.forgotten = oldest.revision;
             let state = self.kind_mut(&oldest.key.kind);
             // The oldest of all events is the oldest of its kind too, since both lists are in order of writing.
             state.log.pop_front();
             state.first += 1;
             state.compacted = oldest.revision;
         }
+    }
+
+    /// Position among all events of the first one after a revision.
+    pub(crate) fn position_after(&self, revision: u64) -> u64 {
+        self.first + position_after(&self.order, revision)
     }
 
     /// The earliest revision a watch of this kind may start from.
@@ -151,20 +163,35 @@ pub(crate) fn name_of(key: &ObjectKey) -> Name {
 impl KindState {
     /// The objects in order, of one namespace or of all.
     pub(crate) fn list(&self, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Record>> {
-        let first = Name { namespace: namespace.unwrap_or_default().into(), name: "".into() };
-        let wanted = first.namespace.clone();
-        let all = namespace.is_none();
-        self.objects
-            .range(first..)
-            .take_while(move |(name, _)| all || name.namespace == wanted)
-            .map(|(_, record)| record)
+        self.list_after(namespace, None)
+    }
+
+    /// The objects in order, from after a (namespace, name).
+    pub(crate) fn list_after(
+        &self,
+        namespace: Option<&str>,
+        after: Option<(&str, &str)>,
+    ) -> impl Iterator<Item = &Arc<Record>> {
+        let wanted: Option<Arc<str>> = namespace.map(Arc::from);
+        let first = match after {
+            Some((namespace, name)) => Bound::Excluded(Name { namespace: namespace.into(), name: name.into() }),
+            None => Bound::Included(Name { namespace: namespace.unwrap_or_default().into(), name: "".into() }),
+        };
+        let in_place = move |name: &Name| wanted.as_ref().is_none_or(|namespace| *namespace == name.namespace);
+        let range = self.objects.range((first, Bound::Unbounded));
+        range.take_while(move |(name, _)| in_place(name)).map(|(_, record)| record)
     }
 
     /// Position of the first event after a revision.
     pub(crate) fn position_after(&self, revision: u64) -> u64 {
-        let after = self.log.binary_search_by(|event| {
-            if event.revision <= revision { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater }
-        });
-        self.first + after.unwrap_or_else(|index| index) as u64
+        self.first + position_after(&self.log, revision)
     }
+}
+
+/// Index of the first event after a revision.
+fn position_after(log: &Vector<Arc<Event>>, revision: u64) -> u64 {
+    let after = log.binary_search_by(|event| {
+        if event.revision <= revision { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater }
+    });
+    after.unwrap_or_else(|index| index) as u64
 }

@@ -76,4 +76,8 @@ async fn lists_are_in_order_and_by_namespace() {
     assert_eq!(names(None), ["a/y", "a/z", "ab/x", "b/x"]);
     assert_eq!(names(Some("a")), ["a/y", "a/z"]);
     assert_eq!(snapshot.kinds().count(), 1);
+    let kind = kind();
+    let rest: Vec<_> =
+        snapshot.list_after(&kind, Some("a"), Some(("a", "y"))).map(|record| &*record.key.name).collect();
+    assert_eq!(rest, ["z"]);
 }
