@@ -48,6 +48,8 @@ pub struct DeleteOptions {
     pub uid: Option<String>,
     /// What becomes of dependents; the server's default is `Background`.
     pub propagation: Option<PropagationPolicy>,
+    /// How long a pod may take to end; 0 takes it off the API at once, as only its kubelet does.
+    pub grace_period_seconds: Option<u32>,
 }
 
 impl ApplyOptions {
@@ -209,8 +211,12 @@ impl Api {
     /// When the call fails for any other reason than 404, or 409 with a uid precondition.
     pub async fn delete(&self, name: &str, options: &DeleteOptions) -> Result<bool, Error> {
         let preconditions = options.uid.clone().map(|uid| Preconditions { uid: Some(uid), resource_version: None });
-        let params =
-            DeleteParams { preconditions, propagation_policy: options.propagation.clone(), ..DeleteParams::default() };
+        let params = DeleteParams {
+            preconditions,
+            propagation_policy: options.propagation.clone(),
+            grace_period_seconds: options.grace_period_seconds,
+            ..DeleteParams::default()
+        };
         match self.send("delete", name, self.request().delete(name, &params)).await {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() || (options.uid.is_some() && error.is_conflict()) => Ok(false),
