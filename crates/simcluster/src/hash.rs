@@ -29,11 +29,11 @@ pub(crate) fn pod_template(template: &Value, collisions: Option<i64>) -> String 
     safe_encode(fnv(&bytes))
 }
 
-/// A suffix that stays the same for the same text.
+/// A suffix of five letters that stays the same for the same text.
 pub(crate) fn suffix(text: &str) -> String {
-    let mut encoded = safe_encode(fnv(text.as_bytes()));
-    encoded.truncate(5);
-    encoded
+    let base = u32::try_from(ALPHABET.len()).expect("the alphabet is short");
+    let letter = |rest: u32| char::from(ALPHABET[usize::try_from(rest % base).expect("below the base")]);
+    std::iter::successors(Some(fnv(text.as_bytes())), |rest| Some(rest / base)).take(5).map(letter).collect()
 }
 
 /// A number below `bound` (not zero) that stays the same for the same text.

@@ -1,17 +1,46 @@
 //! A cluster simulated on the clock: what kube-controller-manager, kube-scheduler and kubelet do, for one logical
 //! cluster and without running anything. It must not know which API server it works on, nor what put the objects there.
+//!
+//! Start at [`run`]. Each controller is one module: a pure part that decides from objects (`plan`, `fit`, `timeline`,
+//! `status`), and a thin part that reads caches and writes. All are level-based: what they do follows from what is
+//! there, never from what happened, so any of them can stop and start again at any point.
 
+pub mod authority;
+pub mod options;
+
+mod addresses;
+mod cluster;
 mod condition;
 mod deployment;
 mod hash;
+mod kinds;
+mod kubelet;
+mod node;
 mod note;
 mod owner;
 mod pod;
 mod read;
+mod replicaset;
+mod scheduler;
 
+use mainstay_controller_runtime::Context;
+
+pub use authority::CertificateAuthority;
 pub use mainstay_telemetry::thread::ANNOTATION as THREAD;
+pub use options::{Options, Timings};
 
 /// Annotation that marks nodes and pods as simulated.
 pub const SIMULATED: &str = "mainstay.dev/simulated";
 /// Annotation of a pod template that asks for a failure: `image-pull`, `crash-loop` or `never-ready`.
 pub const FAIL: &str = "sim.mainstay.dev/fail";
+
+/// Starts all controllers of a simulated cluster. They end with the context's shutdown.
+/// Must be called within a runtime.
+pub fn run(context: Context, options: Options) {
+    let cluster = cluster::Cluster::new(context, options);
+    node::start(&cluster);
+    scheduler::start(&cluster);
+    kubelet::start(&cluster);
+    replicaset::start(&cluster);
+    deployment::start(&cluster);
+}

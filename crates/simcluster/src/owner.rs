@@ -2,6 +2,7 @@
 //! It must not know any kind's spec.
 
 use mainstay_apimachinery::object;
+use mainstay_controller_runtime::ObjectKey;
 use serde_json::{Value, json};
 
 use crate::read;
@@ -28,13 +29,13 @@ pub(crate) fn controller_uid(child: &Value) -> Option<&str> {
     read::text(object::controller_of(child)?, "/uid")
 }
 
-/// `namespace/name` of the child's controller if it is of this kind.
-pub(crate) fn controller_key(child: &Value, kind: &str) -> Option<(String, String)> {
+/// The key of the child's controller if it is of this kind.
+pub(crate) fn controller_key(child: &Value, kind: &str) -> Option<ObjectKey> {
     let reference = object::controller_of(child)?;
     if read::text(reference, "/kind") != Some(kind) {
         return None;
     }
-    Some((object::namespace(child)?.to_owned(), read::text(reference, "/name")?.to_owned()))
+    Some(ObjectKey::new(object::namespace(child)?, read::text(reference, "/name")?))
 }
 
 /// Copies the causal thread of `owner` to a child about to be created.

@@ -67,13 +67,28 @@ pub(crate) fn from_template(parent: &Value) -> Value {
     pod
 }
 
-/// Gives a pod its `generateName` and a name that ends in `suffix`.
-pub(crate) fn name_with_suffix(pod: &mut Value, parent: &str, suffix: &str) {
+/// Pods like `template` under the names of a parent that are not taken, one after the other.
+///
+/// Upstream draws suffixes at random; ours follow from parent and ordinal, so that creating twice from a stale cache
+/// meets the same name, and so that a plan names the very pods that the real run will make.
+pub(crate) fn named<'a>(
+    template: &'a Value,
+    parent: &'a str,
+    taken: impl Fn(&str) -> bool + 'a,
+) -> impl Iterator<Item = Value> + 'a {
     let prefix = format!("{parent}-");
-    let cut = &prefix[..prefix.len().min(MAX_GENERATED_PREFIX)];
-    let metadata = object::metadata_mut(pod);
-    metadata.insert("name".to_owned(), Value::from(format!("{cut}{suffix}")));
-    metadata.insert("generateName".to_owned(), Value::from(prefix));
+    let cut = prefix[..prefix.len().min(MAX_GENERATED_PREFIX)].to_owned();
+    let namespace = object::namespace(template).unwrap_or_default().to_owned();
+    (0_u32..)
+        .map(move |ordinal| format!("{cut}{}", hash::suffix(&format!("{namespace}/{parent}/{ordinal}"))))
+        .filter(move |name| !taken(name))
+        .map(move |name| {
+            let mut pod = template.clone();
+            let metadata = object::metadata_mut(&mut pod);
+            metadata.insert("name".to_owned(), Value::from(name));
+            metadata.insert("generateName".to_owned(), Value::from(prefix.as_str()));
+            pod
+        })
 }
 
 /// What failure the pod was asked to simulate.
@@ -125,9 +140,11 @@ mod tests {
             "metadata": {"name": "web-1", "namespace": "n", "uid": "u", "annotations": {crate::THREAD: "apps@1"}},
             "spec": {"template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}},
         });
-        let mut pod = from_template(&parent);
-        name_with_suffix(&mut pod, "web-1", "abcde");
-        assert_eq!(object::name(&pod), "web-1-abcde");
+        let template = from_template(&parent);
+        let names: Vec<_> = named(&template, "web-1", |_| false).take(2).map(|p| object::name(&p).to_owned()).collect();
+        let pod = named(&template, "web-1", |name| name == names[0]).next().unwrap();
+        assert_eq!(object::name(&pod), names[1]);
+        assert!(names[0].starts_with("web-1-") && names[0] != names[1]);
         assert_eq!(object::annotation(&pod, crate::THREAD), Some("apps@1"));
         assert_eq!(object::annotation(&pod, crate::SIMULATED), Some("true"));
         assert!(owner::controls(&parent, &pod));

@@ -1,7 +1,6 @@
 //! What a Deployment needs next, from it and its ReplicaSets: one round of upstream's `syncDeployment`.
 //! It must not know a clock or a client.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -26,7 +25,7 @@ pub(crate) struct Input<'a> {
     /// The Deployment, defaulted.
     pub deployment: &'a Value,
     /// The ReplicaSets it controls.
-    pub replica_sets: &'a [Arc<Value>],
+    pub replica_sets: &'a [Value],
     /// Whether pods of old ReplicaSets are still there, even if they are ending: `Recreate` waits for them.
     pub old_pods: bool,
     /// The present time.
@@ -68,7 +67,7 @@ struct Sets<'a> {
 
 impl<'a> Sets<'a> {
     fn of(input: &Input<'a>) -> Self {
-        let mut all: Vec<&Value> = input.replica_sets.iter().map(AsRef::as_ref).collect();
+        let mut all: Vec<&Value> = input.replica_sets.iter().collect();
         all.sort_by_key(|set| (read::text(set, "/metadata/creationTimestamp"), object::name(set)));
         let template = template_without_hash(input.deployment);
         let new = all.iter().position(|set| template_without_hash(set) == template).map(|at| all.remove(at));
@@ -339,9 +338,8 @@ mod tests {
     }
 
     fn run(deployment: &Value, sets: &[Value]) -> Plan {
-        let sets: Vec<Arc<Value>> = sets.iter().cloned().map(Arc::new).collect();
         let now = Timestamp::from_second(100).unwrap();
-        plan(&Input { deployment, replica_sets: &sets, old_pods: false, now })
+        plan(&Input { deployment, replica_sets: sets, old_pods: false, now })
     }
 
     fn created(plan: &Plan) -> Value {
