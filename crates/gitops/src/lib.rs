@@ -1,1 +1,3 @@
-//! placeholder
+//! GitOps: the role of Argo CD.
+pub mod plan;
+pub mod validate;

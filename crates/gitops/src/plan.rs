@@ -1,0 +1,17 @@
+//! The engine: from manifests and live objects to what is in sync, what to apply, what to prune, and in which order.
+//! Pure: no clock, no client. It must not know how anything is fetched, applied or reported.
+
+pub mod autosync;
+pub mod compare;
+pub mod glob;
+pub mod health;
+pub mod history;
+pub mod key;
+pub mod operation;
+pub mod options;
+pub mod order;
+pub mod problem;
+pub mod project;
+pub mod prune;
+pub mod source;
+pub mod target;

@@ -1,0 +1,254 @@
+//! Compares desired with live: what is in sync, what is not, what is left over. As Argo CD's `CompareAppState`, with
+//! server-side dry-run as the only way to tell a difference.
+//! It must not know how live objects or predictions are got.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use mainstay_api::argoproj::{self, IgnoreDifferences};
+use mainstay_apimachinery::object;
+use mainstay_telemetry::thread;
+use serde_json::Value;
+
+use super::glob;
+use super::key::{Key, tracked_by};
+use super::target::{Target, hash};
+
+/// Whether live is as desired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sync {
+    /// It is.
+    #[default]
+    Synced,
+    /// It is not.
+    OutOfSync,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl Sync {
+    /// The name upstream uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Synced => "Synced",
+            Self::OutOfSync => "OutOfSync",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl fmt::Display for Sync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Live objects of one application by key: those with its tracking id, and those its source names.
+pub type Live = BTreeMap<Key, Value>;
+
+/// What the API server would make of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prediction {
+    /// Applying it would change nothing that counts.
+    Same,
+    /// Applying it would change something.
+    Differs,
+    /// It cannot be told: the server refused it, or does not serve the kind.
+    Unknown,
+}
+
+/// One resource compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its key.
+    pub key: Key,
+    /// Version: of the target, or else of the live object.
+    pub version: String,
+    /// Whether live is as desired.
+    pub sync: Sync,
+    /// Whether it is in the source.
+    pub desired: bool,
+    /// Whether it is live.
+    pub live: bool,
+    /// Sync wave.
+    pub wave: i64,
+    /// Whether it counts for the application's own sync status.
+    pub counts: bool,
+}
+
+impl Resource {
+    /// Whether it is live but no longer in the source.
+    #[must_use]
+    pub fn requires_pruning(&self) -> bool {
+        self.live && !self.desired
+    }
+}
+
+/// An application compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Of the whole.
+    pub sync: Sync,
+    /// Of each resource, by key.
+    pub resources: Vec<Resource>,
+}
+
+/// Pairs and judges. A pair whose prediction is missing is unknown; `gaps` tells that the source is not known in full.
+#[must_use]
+pub fn compare(
+    app: &str,
+    targets: &BTreeMap<Key, Target>,
+    live: &Live,
+    predictions: &BTreeMap<Key, Prediction>,
+    gaps: bool,
+) -> Comparison {
+    let keys: BTreeSet<&Key> = targets.keys().chain(live.keys()).collect();
+    let resources: Vec<Resource> = keys
+        .into_iter()
+        .filter_map(|key| judge(app, key, (targets.get(key), live.get(key)), predictions.get(key).copied()))
+        .collect();
+    let out = resources.iter().any(|resource| resource.counts && resource.sync == Sync::OutOfSync);
+    let unknown = gaps || resources.iter().any(|resource| resource.counts && resource.sync == Sync::Unknown);
+    let sync = match (out, unknown) {
+        (true, _) => Sync::OutOfSync,
+        (false, true) => Sync::Unknown,
+        (false, false) => Sync::Synced,
+    };
+    Comparison { sync, resources }
+}
+
+fn judge(
+    app: &str,
+    key: &Key,
+    (target, live): (Option<&Target>, Option<&Value>),
+    prediction: Option<Prediction>,
+) -> Option<Resource> {
+    let extraneous = target.is_none();
+    if extraneous && !live.is_some_and(|live| tracked_by(live) == Some(app)) {
+        return None;
+    }
+    let sync = match (target, live) {
+        (Some(target), _) if !target.known => Sync::Unknown,
+        (Some(_), Some(_)) => match prediction {
+            Some(Prediction::Same) => Sync::Synced,
+            Some(Prediction::Differs) => Sync::OutOfSync,
+            Some(Prediction::Unknown) | None => Sync::Unknown,
+        },
+        _ => Sync::OutOfSync,
+    };
+    let ignored = extraneous && live.is_some_and(ignores_extraneous);
+    let version = target.map(|target| target.version.clone()).or_else(|| live.map(version_of)).unwrap_or_default();
+    let wave = target.map(|target| target.wave).or_else(|| live.map(super::target::wave)).unwrap_or(0);
+    Some(Resource {
+        key: key.clone(),
+        version,
+        sync,
+        desired: !extraneous,
+        live: live.is_some(),
+        wave,
+        counts: !ignored,
+    })
+}
+
+fn ignores_extraneous(live: &Value) -> bool {
+    let options = object::annotation(live, argoproj::COMPARE_OPTIONS).unwrap_or_default();
+    options.split(',').any(|option| option.trim() == "IgnoreExtraneous")
+}
+
+fn version_of(live: &Value) -> String {
+    mainstay_apimachinery::gvk::split_api_version(object::api_version(live)).1.to_owned()
+}
+
+/// Whether what the server predicts differs from what is live, in fields that count.
+#[must_use]
+pub fn differs(predicted: &Value, live: &Value, ignored: &[String]) -> bool {
+    comparable(predicted, ignored) != comparable(live, ignored)
+}
+
+/// A number that stays the same while nothing that counts changes in a live object: a write of its status alone does
+/// not ask for a new comparison.
+#[must_use]
+pub fn fingerprint(live: &Value, ignored: &[String]) -> u64 {
+    hash(&comparable(live, ignored))
+}
+
+/// An object without what does not count: what the server keeps, the status, the causal thread, ignored fields.
+fn comparable(value: &Value, ignored: &[String]) -> Value {
+    let mut value = value.clone();
+    if let Some(map) = value.as_object_mut() {
+        map.remove("status");
+    }
+    let metadata = object::metadata_mut(&mut value);
+    for field in ["managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink"] {
+        metadata.remove(field);
+    }
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.remove(thread::ANNOTATION);
+        annotations.remove(argoproj::REFRESH);
+        if annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
+    for pointer in ignored {
+        remove_pointer(&mut value, pointer);
+    }
+    value
+}
+
+/// The JSON pointers that an application ignores in a resource.
+#[must_use]
+pub fn ignored_pointers(rules: &[IgnoreDifferences], key: &Key) -> Vec<String> {
+    rules
+        .iter()
+        .filter(|rule| {
+            glob::matches(&rule.group, &key.group)
+                && glob::matches(&rule.kind, &key.kind)
+                && (rule.name.is_empty() || rule.name == key.name)
+                && (rule.namespace.is_empty() || rule.namespace == key.namespace)
+        })
+        .flat_map(|rule| rule.json_pointers.iter().cloned())
+        .collect()
+}
+
+fn remove_pointer(value: &mut Value, pointer: &str) {
+    let Some((parent, last)) = pointer.rsplit_once('/') else { return };
+    let last = last.replace("~1", "/").replace("~0", "~");
+    match value.pointer_mut(parent) {
+        Some(Value::Object(map)) => drop(map.remove(&last)),
+        Some(Value::Array(items)) => {
+            if let Some(index) = last.parse::<usize>().ok().filter(|index| *index < items.len()) {
+                items.remove(index);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_does_not_count_makes_no_difference() {
+        let live = json!({"metadata": {"name": "a", "resourceVersion": "7", "annotations": {"mainstay.dev/thread": "apps@1"}}, "spec": {"replicas": 3}, "status": {"x": 1}});
+        let same = json!({"metadata": {"name": "a"}, "spec": {"replicas": 3}});
+        let other = json!({"metadata": {"name": "a"}, "spec": {"replicas": 2}});
+        assert!(!differs(&same, &live, &[]));
+        assert!(differs(&other, &live, &[]));
+        assert!(!differs(&other, &live, &["/spec/replicas".into()]));
+        assert_eq!(fingerprint(&live, &[]), fingerprint(&same, &[]));
+    }
+
+    #[test]
+    fn rules_choose_by_kind_and_name() {
+        let rules: Vec<IgnoreDifferences> = serde_json::from_value(json!([
+            {"group": "apps", "kind": "*", "jsonPointers": ["/spec/replicas"]},
+            {"group": "apps", "kind": "Deployment", "name": "other", "jsonPointers": ["/x"]},
+        ]))
+        .unwrap();
+        let key = Key { group: "apps".into(), kind: "Deployment".into(), namespace: "a".into(), name: "web".into() };
+        assert_eq!(ignored_pointers(&rules, &key), ["/spec/replicas"]);
+    }
+}

@@ -1,0 +1,330 @@
+//! Desired resources: manifests brought to the form they are applied in.
+//! It must not know where manifests come from, nor what is live.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use mainstay_api::argoproj;
+use mainstay_apimachinery::{GroupVersionKind, object};
+use serde_json::Value;
+
+use super::key::Key;
+use super::options::SyncOptions;
+use super::problem::{Cause, Problem};
+
+/// One document of a source, and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// The object as it is written.
+    pub object: Value,
+    /// Path from the root of the repository.
+    pub file: Arc<str>,
+    /// First line of the document, from 1.
+    pub line: usize,
+}
+
+impl Manifest {
+    /// `file:line`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+}
+
+/// A desired resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// Its key.
+    pub key: Key,
+    /// Version in its `apiVersion`.
+    pub version: String,
+    /// The object to apply, with namespace and tracking id, without a thread.
+    pub object: Value,
+    /// Equal for equal objects within one run of the program.
+    pub hash: u64,
+    /// Sync wave.
+    pub wave: i64,
+    /// Its own sync options.
+    pub options: SyncOptions,
+    /// `file:line`.
+    pub origin: String,
+    /// Whether the destination serves its kind, or will once a CRD of the same source is applied.
+    pub known: bool,
+}
+
+impl Target {
+    /// The kind with its version.
+    #[must_use]
+    pub fn gvk(&self) -> GroupVersionKind {
+        GroupVersionKind::new(&self.key.group, &self.version, &self.key.kind)
+    }
+}
+
+/// What an application brings to its manifests.
+#[derive(Clone, Debug)]
+pub struct Naming<'a> {
+    /// Name of the application.
+    pub app: &'a str,
+    /// Namespace of its destination; may be empty.
+    pub namespace: &'a str,
+}
+
+/// Whether a kind is namespaced, for each kind that the destination serves.
+pub type Scopes = BTreeMap<GroupVersionKind, bool>;
+
+/// The desired resources of a source, by key, and what is wrong with the rest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Targets {
+    /// By key; of a repeated resource the last.
+    pub by_key: BTreeMap<Key, Target>,
+    /// What was left out or needs a remark.
+    pub problems: Vec<Problem>,
+}
+
+/// The kinds a set of manifests uses.
+#[must_use]
+pub fn kinds(manifests: &[Manifest]) -> Vec<GroupVersionKind> {
+    let mut kinds: Vec<_> = manifests.iter().filter_map(|manifest| GroupVersionKind::of(&manifest.object)).collect();
+    kinds.sort();
+    kinds.dedup();
+    kinds
+}
+
+/// Brings manifests to the form they are applied in.
+#[must_use]
+pub fn targets(manifests: &[Manifest], naming: &Naming<'_>, served: &Scopes) -> Targets {
+    let defined = defined_kinds(manifests);
+    let mut result = Targets::default();
+    let mut first_seen: HashMap<Key, String> = HashMap::new();
+    for manifest in manifests {
+        match target(manifest, naming, |gvk| served.get(gvk).or_else(|| defined.get(gvk)).copied()) {
+            Ok(None) => {}
+            Err(problem) => result.problems.push(problem),
+            Ok(Some(target)) => {
+                if !target.known {
+                    result.problems.push(unknown_kind(&target));
+                }
+                if let Some(first) = first_seen.insert(target.key.clone(), target.origin.clone()) {
+                    let message = format!("is already in {first}; the later one is used, delete one of them");
+                    result.problems.push(Problem::new(Cause::Repeated, &target.origin, message).of(&target.key));
+                }
+                result.by_key.insert(target.key.clone(), target);
+            }
+        }
+    }
+    result
+}
+
+fn unknown_kind(target: &Target) -> Problem {
+    let message = format!(
+        "the destination serves no {}; fix apiVersion and kind, or install its CustomResourceDefinition",
+        target.gvk()
+    );
+    Problem::new(Cause::UnknownKind, &target.origin, message).of(&target.key)
+}
+
+/// Kinds that CRDs among the manifests will bring.
+fn defined_kinds(manifests: &[Manifest]) -> Scopes {
+    let mut defined = Scopes::new();
+    for crd in manifests.iter().map(|m| &m.object).filter(|o| object::kind(o) == "CustomResourceDefinition") {
+        let text = |pointer: &str| crd.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let versions = crd.pointer("/spec/versions").and_then(Value::as_array);
+        for version in versions.into_iter().flatten().filter_map(|version| version.get("name")?.as_str()) {
+            let gvk = GroupVersionKind::new(text("/spec/group"), version, text("/spec/names/kind"));
+            defined.insert(gvk, text("/spec/scope") != "Cluster");
+        }
+    }
+    defined
+}
+
+fn target(
+    manifest: &Manifest,
+    naming: &Naming<'_>,
+    namespaced: impl Fn(&GroupVersionKind) -> Option<bool>,
+) -> Result<Option<Target>, Problem> {
+    let mut value = manifest.object.clone();
+    let origin = manifest.origin();
+    let Some(gvk) = GroupVersionKind::of(&value) else {
+        return Err(Problem::new(Cause::NotAManifest, origin, "apiVersion and kind must be strings"));
+    };
+    match hook(&value) {
+        Hook::None => {}
+        Hook::Skip => return Ok(None),
+        Hook::Hook(phases) => {
+            let message = format!("hooks ({phases}) are not supported yet; it was not applied");
+            return Err(Problem::new(Cause::Unsupported, origin, message).of(&Key::of(&value)));
+        }
+    }
+    if object::name(&value).is_empty() {
+        let message = format!("{} has no metadata.name; give it one", gvk.kind);
+        return Err(Problem::new(Cause::NotAManifest, origin, message));
+    }
+    let scope = namespaced(&gvk);
+    place(&mut value, naming, scope);
+    clean(&mut value);
+    let key = Key::of(&value);
+    object::set_annotation(&mut value, argoproj::TRACKING_ID, &key.tracking_id(naming.app, naming.namespace));
+    let (wave, options) = (wave(&value), SyncOptions::of(&value));
+    Ok(Some(Target {
+        hash: hash(&value),
+        object: value,
+        version: gvk.version,
+        known: scope.is_some(),
+        key,
+        wave,
+        options,
+        origin,
+    }))
+}
+
+/// Namespaced and unknown kinds go to the destination's namespace unless they name their own; cluster-scoped kinds
+/// have none.
+fn place(value: &mut Value, naming: &Naming<'_>, namespaced: Option<bool>) {
+    if namespaced == Some(false) {
+        object::metadata_mut(value).remove("namespace");
+    } else if object::namespace(value).is_none() && !naming.namespace.is_empty() {
+        object::set_namespace(value, naming.namespace);
+    }
+}
+
+/// Removes what a server sets and an apply may not carry: manifests are often copied from a live object.
+fn clean(value: &mut Value) {
+    let metadata = object::metadata_mut(value);
+    for field in ["managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"] {
+        metadata.remove(field);
+    }
+    for field in ["annotations", "labels"] {
+        if metadata.get(field).is_some_and(Value::is_null) {
+            metadata.remove(field);
+        }
+    }
+}
+
+enum Hook {
+    None,
+    Skip,
+    Hook(String),
+}
+
+/// Whether a manifest is a hook. `Skip` alone is none but is not applied either; helm's annotation counts only
+/// without Argo's; helm's `crd-install` is none.
+fn hook(value: &Value) -> Hook {
+    if let Some(text) = object::annotation(value, argoproj::HOOK) {
+        return if text.trim() == "Skip" { Hook::Skip } else { Hook::Hook(text.to_owned()) };
+    }
+    match object::annotation(value, argoproj::HELM_HOOK) {
+        Some(text) if text.trim() != "crd-install" => Hook::Hook(text.to_owned()),
+        _ => Hook::None,
+    }
+}
+
+/// The sync wave of an object; 0 where there is none or it is no number.
+#[must_use]
+pub fn wave(value: &Value) -> i64 {
+    object::annotation(value, argoproj::SYNC_WAVE).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+/// A hash that is equal for equal values within one run of the program.
+#[must_use]
+pub fn hash(value: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hash_into(value, &mut hasher);
+    hasher.finish()
+}
+
+fn hash_into(value: &Value, hasher: &mut DefaultHasher) {
+    match value {
+        Value::Null => 0_u8.hash(hasher),
+        Value::Bool(flag) => (1_u8, flag).hash(hasher),
+        Value::Number(number) => (2_u8, number).hash(hasher),
+        Value::String(text) => (3_u8, text).hash(hasher),
+        Value::Array(items) => {
+            (4_u8, items.len()).hash(hasher);
+            items.iter().for_each(|item| hash_into(item, hasher));
+        }
+        Value::Object(map) => {
+            (5_u8, map.len()).hash(hasher);
+            for (key, item) in map {
+                key.hash(hasher);
+                hash_into(item, hasher);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn manifest(object: Value, line: usize) -> Manifest {
+        Manifest { object, file: "shop/dev.yaml".into(), line }
+    }
+
+    fn served() -> Scopes {
+        let kinds = [
+            ("", "v1", "ConfigMap", true),
+            ("", "v1", "Namespace", false),
+            ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", false),
+        ];
+        kinds.into_iter().map(|(g, v, k, namespaced)| (GroupVersionKind::new(g, v, k), namespaced)).collect()
+    }
+
+    const NAMING: Naming<'static> = Naming { app: "shop-dev", namespace: "shop" };
+
+    #[test]
+    fn namespaces_and_tracking_ids_are_set() {
+        let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "uid": "x", "resourceVersion": "1"}});
+        let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "namespace": "oops"}});
+        let targets = targets(&[manifest(config, 1), manifest(space, 7)], &NAMING, &served());
+        let objects: Vec<_> = targets.by_key.values().map(|target| &target.object["metadata"]).collect();
+        assert_eq!(
+            objects[0],
+            &json!({"name": "a", "namespace": "shop", "annotations": {"argocd.argoproj.io/tracking-id": "shop-dev:/ConfigMap:shop/a"}})
+        );
+        assert_eq!(
+            objects[1],
+            &json!({"name": "n", "annotations": {"argocd.argoproj.io/tracking-id": "shop-dev:/Namespace:shop/n"}})
+        );
+        assert!(targets.problems.is_empty());
+    }
+
+    #[test]
+    fn unknown_kinds_and_repeats_are_reported_with_their_line() {
+        let typo = json!({"apiVersion": "v1", "kind": "ConfgMap", "metadata": {"name": "a"}});
+        let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+        let targets =
+            targets(&[manifest(typo, 3), manifest(config.clone(), 9), manifest(config, 15)], &NAMING, &served());
+        let said: Vec<_> = targets.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said[0],
+            "shop/dev.yaml:3: ConfgMap/shop/a: the destination serves no v1, Kind=ConfgMap; fix apiVersion and kind, or install its CustomResourceDefinition"
+        );
+        assert!(
+            said[1].starts_with("shop/dev.yaml:15: ConfigMap/shop/a: is already in shop/dev.yaml:9"),
+            "{}",
+            said[1]
+        );
+        assert!(targets.problems[0].leaves_a_gap() && !targets.problems[1].leaves_a_gap());
+    }
+
+    #[test]
+    fn a_kind_defined_in_the_same_source_is_known() {
+        let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "foos.x.io"},
+            "spec": {"group": "x.io", "scope": "Cluster", "names": {"kind": "Foo"}, "versions": [{"name": "v1"}]}});
+        let foo = json!({"apiVersion": "x.io/v1", "kind": "Foo", "metadata": {"name": "f"}});
+        let targets = targets(&[manifest(foo, 1), manifest(crd, 5)], &NAMING, &served());
+        assert!(targets.problems.is_empty());
+        assert!(targets.by_key.keys().any(|key| key.kind == "Foo" && key.namespace.is_empty()));
+    }
+
+    #[test]
+    fn hooks_are_never_applied_as_resources() {
+        let hooked = |hook: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": hook, "annotations": {"argocd.argoproj.io/hook": hook}}});
+        let result = targets(&[manifest(hooked("PreSync"), 1), manifest(hooked("Skip"), 4)], &NAMING, &served());
+        assert!(result.by_key.is_empty());
+        assert_eq!(result.problems.len(), 1);
+        assert!(result.problems[0].to_string().contains("not supported yet"));
+    }
+}

@@ -1,0 +1,114 @@
+//! What a branch or tag means now, asked once per repository and revision; pushes and polls move it on.
+//! It must not know applications.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mainstay_git::{Error, Repositories};
+
+/// A revision of a repository, as an application asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Asked {
+    pub(crate) url: String,
+    pub(crate) revision: String,
+}
+
+/// A revision that means another commit than before.
+#[derive(Clone, Debug)]
+pub(crate) struct Moved {
+    pub(crate) asked: Asked,
+    /// The commit before; `None` if there was none.
+    pub(crate) from: Option<String>,
+    /// The commit now; `None` if it can no longer be told.
+    pub(crate) to: Option<String>,
+}
+
+/// The known meanings.
+pub(crate) struct Revisions {
+    repositories: Repositories,
+    known: Mutex<BTreeMap<Asked, String>>,
+}
+
+impl Revisions {
+    pub(crate) fn new(repositories: Repositories) -> Self {
+        Self { repositories, known: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Asked, String>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The commit that a revision means, as it was last asked.
+    pub(crate) async fn resolve(&self, asked: &Asked) -> Result<String, Error> {
+        if let Some(sha) = self.known().get(asked) {
+            return Ok(sha.clone());
+        }
+        let sha = self.repositories.resolve(&asked.url, &asked.revision).await?.sha;
+        self.known().insert(asked.clone(), sha.clone());
+        Ok(sha)
+    }
+
+    /// Forgets one meaning, so that it is asked again.
+    pub(crate) fn forget(&self, asked: &Asked) {
+        self.known().remove(asked);
+    }
+
+    /// URLs of the repositories that were asked for.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        let mut urls: Vec<String> = self.known().keys().map(|asked| asked.url.clone()).collect();
+        urls.dedup();
+        urls
+    }
+
+    /// Asks again for every revision of a repository, and tells which moved. One that cannot be told any more is
+    /// forgotten, so that its applications ask for themselves and report why.
+    pub(crate) async fn refresh(&self, url: &str) -> Vec<Moved> {
+        let asked: Vec<(Asked, String)> = {
+            let known = self.known();
+            known.iter().filter(|(asked, _)| same_repository(&asked.url, url)).map(|(a, sha)| (a.clone(), sha.clone())).collect()
+        };
+        let mut moved = Vec::new();
+        for (asked, from) in asked {
+            if is_full_sha(&asked.revision) {
+                continue;
+            }
+            match self.repositories.resolve(&asked.url, &asked.revision).await {
+                Ok(commit) if commit.sha == from => {}
+                Ok(commit) => {
+                    self.known().insert(asked.clone(), commit.sha.clone());
+                    moved.push(Moved { asked, from: Some(from), to: Some(commit.sha) });
+                }
+                Err(error) if error.class() == mainstay_git::Class::Retry => {
+                    tracing::warn!(url = asked.url, error = %mainstay_telemetry::chain(&error), "failed to poll repository");
+                }
+                Err(_) => {
+                    self.known().remove(&asked);
+                    moved.push(Moved { asked, from: Some(from), to: None });
+                }
+            }
+        }
+        moved
+    }
+}
+
+/// Whether two URLs mean the same repository, as Argo CD's `git.SameURL`: case of the host, `.git` and a slash at the
+/// end do not count.
+pub(crate) fn same_repository(a: &str, b: &str) -> bool {
+    let plain = |url: &str| url.trim().trim_end_matches('/').trim_end_matches(".git").to_ascii_lowercase();
+    plain(a) == plain(b)
+}
+
+fn is_full_sha(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_repository() {
+        assert!(same_repository("http://Git/apps.git", "http://git/apps/"));
+        assert!(!same_repository("http://git/apps", "http://git/app"));
+    }
+}
