@@ -1,10 +1,54 @@
 //! CustomResourceDefinitions: what they say, whether they may be written, and their status.
 //! It must not know storage or HTTP.
 
+use mainstay_apimachinery::FieldError;
+use serde_json::{Value, json};
+
+use crate::registry::ClusterResources;
+
 mod definition;
 mod status;
+mod validate;
 mod version;
 
 pub use definition::Definition;
 pub use status::{CLEANUP_FINALIZER, complete, is_established, set_terminating};
+pub use validate::validate;
 pub use version::compare as compare_versions;
+
+/// Prepares a definition that is about to be written: defaults, then rules, then what the server owns in it.
+/// `old` is what it replaces, `known` the cluster's definitions, `now` RFC 3339.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn prepare(
+    crd: &mut Value,
+    old: Option<&Value>,
+    known: &ClusterResources,
+    now: &str,
+) -> Result<(), Vec<FieldError>> {
+    apply_defaults(crd);
+    let errors = validate(crd, old);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    complete(crd, known, now);
+    Ok(())
+}
+
+/// The defaults of `apiextensions/v1.SetDefaults_CustomResourceDefinitionSpec`.
+fn apply_defaults(crd: &mut Value) {
+    let Some(spec) = crd.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    spec.entry("conversion").or_insert_with(|| json!({"strategy": "None"}));
+    let Some(names) = spec.get_mut("names").and_then(Value::as_object_mut) else { return };
+    let kind = names.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if !kind.is_empty() {
+        let missing = |value: Option<&Value>| value.and_then(Value::as_str).is_none_or(str::is_empty);
+        if missing(names.get("singular")) {
+            names.insert("singular".to_owned(), kind.to_lowercase().into());
+        }
+        if missing(names.get("listKind")) {
+            names.insert("listKind".to_owned(), format!("{kind}List").into());
+        }
+    }
+}
