@@ -9,19 +9,28 @@ pub mod authority;
 pub mod options;
 
 mod addresses;
+mod autoscaler;
+mod certificate;
 mod cluster;
 mod condition;
 mod deployment;
+mod disruption;
 mod hash;
+mod ingress;
+mod job;
 mod kinds;
 mod kubelet;
+mod namespace;
 mod node;
 mod note;
 mod owner;
 mod pod;
+mod quota;
 mod read;
 mod replicaset;
 mod scheduler;
+mod service;
+mod volume;
 
 use mainstay_controller_runtime::Context;
 
@@ -43,4 +52,12 @@ pub fn run(context: Context, options: Options) {
     kubelet::start(&cluster);
     replicaset::start(&cluster);
     deployment::start(&cluster);
+    job::start(&cluster);
+    service::start(&cluster);
+    ingress::start(&cluster);
+    autoscaler::start(&cluster);
+    disruption::start(&cluster);
+    quota::start(&cluster);
+    volume::start(&cluster);
+    namespace::start(&cluster);
 }
