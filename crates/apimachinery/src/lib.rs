@@ -13,6 +13,7 @@ pub mod names;
 pub mod object;
 pub mod patch;
 pub mod path;
+pub mod quantity;
 pub mod schema;
 pub mod selector;
 pub mod yaml;
