@@ -3,6 +3,7 @@
 //!
 //! Schemas come from `data/builtin-schemas.zlib` (see `data/ATTRIBUTION.md`), read when first asked for.
 
+mod defaults;
 mod resources;
 mod schemas;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use crate::{GroupVersionKind, Schema};
 
+pub use defaults::defaults;
 pub use resources::{ResourceInfo, SubresourceInfo};
 pub use schemas::{definition, definition_name, definition_openapi};
 
@@ -36,6 +38,20 @@ pub fn by_kind(gvk: &GroupVersionKind) -> Option<&'static ResourceInfo> {
 #[must_use]
 pub fn schema(gvk: &GroupVersionKind) -> Option<Arc<Schema>> {
     definition(definition_name(gvk)?)
+}
+
+/// Where a kind carries the spec of pods, as field names from the root; `None` for kinds without.
+#[must_use]
+pub fn pod_spec_path(gvk: &GroupVersionKind) -> Option<&'static [&'static str]> {
+    match (gvk.group.as_str(), gvk.kind.as_str()) {
+        ("", "Pod") => Some(&["spec"]),
+        ("", "PodTemplate") => Some(&["template", "spec"]),
+        ("", "ReplicationController")
+        | ("apps", "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet")
+        | ("batch", "Job") => Some(&["spec", "template", "spec"]),
+        ("batch", "CronJob") => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub(crate) use defaults::drop_nulls;
+
 use crate::{FieldError, FieldPath};
 
 /// JSON type a schema asks for.
