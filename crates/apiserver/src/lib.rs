@@ -1,8 +1,41 @@
 //! The Kubernetes API over the store, as one `tower::Service` for many logical clusters.
 //! It must not know what any controller does with the objects.
+//!
+//! A request goes one way: `handler.rs` finds its function, `body.rs` reads it, `write.rs` prepares, admits,
+//! validates and stores it, `respond.rs` answers. Start at [`ApiServer`].
 
+mod addresses;
+pub mod admission;
+mod body;
+mod call;
+mod client;
+mod convert;
 pub mod crd;
 pub mod discovery;
+mod error;
+mod filter;
+mod handler;
+pub mod identity;
+mod kinds;
+mod lifecycle;
+mod managers;
+mod negotiate;
 pub mod openapi;
+mod options;
 pub mod registry;
+mod respond;
+mod route;
+mod router;
+mod scale;
+mod server;
+mod strategy;
 pub mod table;
+mod validation;
+mod write;
+mod yaml;
+
+pub use admission::{Admission, AdmissionRequest, Operation};
+pub use error::Error;
+pub use identity::{Authorizer, Identity, Tokens};
+pub use respond::Reply;
+pub use server::{ApiServer, DEFAULT_CLUSTER, Options};

@@ -1,0 +1,165 @@
+//! Reading request bodies: JSON or YAML, unknown and duplicate fields, wrong types.
+//! It must not know storage.
+
+use bytes::Bytes;
+use mainstay_apimachinery::{FieldErrorKind, FieldPath, json, object, yaml};
+use serde_json::Value;
+
+use crate::Error;
+use crate::call::{Call, same_group};
+use crate::options::{Validation, WriteOptions};
+
+/// A body as it was sent.
+pub(crate) struct Body {
+    pub(crate) value: Value,
+    pub(crate) duplicates: Vec<FieldPath>,
+}
+
+/// Reads a body as JSON or YAML, by its content type.
+pub(crate) fn read(content_type: &str, bytes: &Bytes) -> Result<Body, Error> {
+    match content_type.split(';').next().unwrap_or_default().trim() {
+        "" | "application/json" => read_json(bytes),
+        "application/yaml" => read_yaml(bytes),
+        _ => Err(Error::unsupported_body()),
+    }
+}
+
+fn read_json(bytes: &Bytes) -> Result<Body, Error> {
+    let decoded = json::decode(bytes).map_err(|error| {
+        let shown =
+            if bytes.is_empty() { "<empty>".into() } else { String::from_utf8_lossy(&bytes[..bytes.len().min(64)]) };
+        let why = format!("couldn't get version/kind; json parse error: {error} ({shown})");
+        Error::bad_request(format!("the object provided is unrecognized: {why}"))
+    })?;
+    Ok(Body { value: decoded.value, duplicates: decoded.duplicates })
+}
+
+/// Reads YAML, of which JSON is a part.
+pub(crate) fn read_yaml(bytes: &Bytes) -> Result<Body, Error> {
+    if let Ok(decoded) = json::decode(bytes) {
+        return Ok(Body { value: decoded.value, duplicates: decoded.duplicates });
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| Error::bad_request(error.to_string()))?;
+    let document = yaml::parse_one(text);
+    let document = document.map_err(|error| Error::bad_request(format!("error decoding YAML: {error}")))?;
+    Ok(Body { value: document.value, duplicates: Vec::new() })
+}
+
+/// Reads the object of a create or an update and makes it one of the call's kind.
+pub(crate) fn read_object(
+    call: &Call,
+    options: &WriteOptions,
+    bytes: &Bytes,
+    warnings: &mut Vec<String>,
+) -> Result<Value, Error> {
+    let Body { mut value, duplicates } = read(&call.content_type, bytes)?;
+    if !value.is_object() {
+        let kind = &call.resource.kind;
+        return Err(Error::bad_request(format!("the object provided is unrecognized (must be of type {kind})")));
+    }
+    check_kind(call, &mut value)?;
+    let cannot = |why: String| {
+        let kind = &call.resource.kind;
+        Error::bad_request(format!(
+            "{kind} in version {:?} cannot be handled as a {kind}: {why}",
+            &*call.resource.version
+        ))
+    };
+    check_fields(call, options, &mut value, &duplicates).map(|found| warnings.extend(found)).map_err(cannot)?;
+    check_place(call, &mut value)?;
+    Ok(value)
+}
+
+/// The kind must be the resource's; what is left out is filled in.
+pub(crate) fn check_kind(call: &Call, value: &mut Value) -> Result<(), Error> {
+    let resource = &call.resource;
+    let (kind, api_version) = (object::kind(value).to_owned(), object::api_version(value).to_owned());
+    if kind.is_empty() && api_version.is_empty() {
+        value["kind"] = Value::from(&*resource.kind);
+        value["apiVersion"] = Value::from(resource.api_version());
+        return Ok(());
+    }
+    if kind == *resource.kind && api_version == resource.api_version() {
+        return Ok(());
+    }
+    let version = api_version.rsplit('/').next().unwrap_or_default();
+    Err(Error::bad_request(
+        if resource.custom.is_some() && kind == *resource.kind && same_group(resource, &api_version) {
+            let expected = resource.api_version();
+            format!("the API version in the data ({api_version}) does not match the expected API version ({expected})")
+        } else if kind == *resource.kind {
+            let why = format!("no kind {kind:?} is registered for version {api_version:?} in scheme");
+            format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}")
+        } else {
+            let expected = &resource.kind;
+            let why = format!("converting ({version}.{kind}) to ({expected}): unknown conversion");
+            format!("{kind} in version {version:?} cannot be handled as a {expected}: {why}")
+        },
+    ))
+}
+
+/// Drops unknown fields. They and duplicates are warnings, an error, or nothing, as asked for; values of the wrong
+/// type are an error for built-in kinds, as they are for Go's decoder.
+pub(crate) fn check_fields(
+    call: &Call,
+    options: &WriteOptions,
+    value: &mut Value,
+    duplicates: &[FieldPath],
+) -> Result<Vec<String>, String> {
+    let schema = call.resource.schema();
+    if let Some(schema) = schema.as_ref().filter(|_| call.resource.custom.is_none()) {
+        let errors = schema.validate(value, &FieldPath::root());
+        if let Some(error) = errors.iter().find(|error| error.kind == FieldErrorKind::TypeInvalid) {
+            return Err(wrong_type(&call.resource.kind, error));
+        }
+    }
+    let mut strict: Vec<String> =
+        duplicates.iter().map(|path| format!("duplicate field \"{}\"", path.as_str())).collect();
+    if let Some(schema) = schema {
+        strict.extend(schema.prune(value).iter().map(|path| format!("unknown field \"{}\"", path.as_str())));
+    }
+    match options.validation {
+        Validation::Ignore => Ok(Vec::new()),
+        Validation::Strict if !strict.is_empty() => Err(format!("strict decoding error: {}", strict.join(", "))),
+        Validation::Strict | Validation::Warn => Ok(strict),
+    }
+}
+
+fn wrong_type(kind: &str, error: &mainstay_apimachinery::FieldError) -> String {
+    let found = match &error.value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(text) if !text.starts_with("array") && !text.starts_with("object") => "string",
+        Value::String(text) => text,
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    format!("json: cannot unmarshal {found} into Go struct field {kind}.{}: {}", error.path, error.detail)
+}
+
+/// The namespace must be the path's; what is left out is filled in. The name must be the path's, if that has one.
+pub(crate) fn check_place(call: &Call, value: &mut Value) -> Result<(), Error> {
+    if !value["metadata"].is_object() {
+        value["metadata"] = Value::Object(serde_json::Map::new());
+    }
+    match (&call.namespace, object::namespace(value)) {
+        (Some(namespace), None) => object::set_namespace(value, namespace),
+        (Some(namespace), Some(given)) if namespace != given => {
+            return Err(Error::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        (None, Some(_)) if !call.resource.namespaced => drop(object::metadata_mut(value).remove("namespace")),
+        _ => {}
+    }
+    let Some(wanted) = &call.name else { return Ok(()) };
+    let given = object::name(value);
+    if given.is_empty() {
+        object::metadata_mut(value).insert("name".to_owned(), Value::from(wanted.as_str()));
+    } else if given != wanted {
+        let why = format!("the name of the object ({given}) does not match the name on the URL ({wanted})");
+        return Err(Error::bad_request(why));
+    }
+    Ok(())
+}

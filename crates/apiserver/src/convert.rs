@@ -1,0 +1,70 @@
+//! Between the version an object is stored in and the one it is served in.
+//! It must not know requests.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::call::needs_conversion;
+use crate::registry::Resource;
+use crate::respond::encode;
+
+/// An object as stored, for a reader of the resource's version.
+pub(crate) fn to_served(resource: &Resource, mut object: Value) -> Value {
+    if needs_conversion(resource) {
+        rename(&mut object, &resource.storage_group, &resource.group);
+        object["apiVersion"] = Value::from(resource.api_version());
+    }
+    object
+}
+
+/// An object as written by a client, for the store.
+pub(crate) fn to_stored(resource: &Resource, mut object: Value) -> Value {
+    if needs_conversion(resource) {
+        rename(&mut object, &resource.group, &resource.storage_group);
+        object["apiVersion"] = Value::from(resource.storage_api_version());
+    }
+    object
+}
+
+/// The bytes a reader of the resource's version gets.
+pub(crate) fn served_bytes(resource: &Resource, stored: &Bytes) -> Bytes {
+    if !needs_conversion(resource) {
+        return stored.clone();
+    }
+    encode(&to_served(resource, parse(stored)))
+}
+
+/// A stored object. What is in the store was encoded by this server, so it is JSON.
+pub(crate) fn parse(stored: &[u8]) -> Value {
+    serde_json::from_slice(stored).unwrap_or_default()
+}
+
+/// Fields of `events.k8s.io` and what they are called in the core group.
+const EVENT_FIELDS: [(&str, &str); 6] = [
+    ("regarding", "involvedObject"),
+    ("note", "message"),
+    ("deprecatedSource", "source"),
+    ("deprecatedFirstTimestamp", "firstTimestamp"),
+    ("deprecatedLastTimestamp", "lastTimestamp"),
+    ("deprecatedCount", "count"),
+];
+
+fn rename(object: &mut Value, from: &str, to: &str) {
+    let Some(fields) = object.as_object_mut() else { return };
+    let to_core = match (from, to) {
+        ("events.k8s.io", "") => true,
+        ("", "events.k8s.io") => false,
+        _ => return,
+    };
+    for (new, core) in EVENT_FIELDS {
+        let (old_name, new_name) = if to_core { (new, core) } else { (core, new) };
+        if let Some(value) = fields.remove(old_name) {
+            fields.insert(new_name.to_owned(), value);
+        }
+    }
+    let (reporter, core_reporter) = ("reportingController", "reportingComponent");
+    let (old_name, new_name) = if to_core { (reporter, core_reporter) } else { (core_reporter, reporter) };
+    if let Some(value) = fields.remove(old_name) {
+        fields.insert(new_name.to_owned(), value);
+    }
+}

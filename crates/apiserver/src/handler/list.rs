@@ -1,0 +1,204 @@
+//! Lists: consistent, selected, in pages.
+//! It must not know how objects are written.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath};
+use mainstay_store::{Compacted, ObjectKey, Record, Snapshot};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::Error;
+use crate::call::Call;
+use crate::convert::served_bytes;
+use crate::filter::Filter;
+use crate::handler::read::{encode_reply, renderer, served};
+use crate::negotiate::Form;
+use crate::respond::{Reply, json_bytes};
+use crate::table::partial;
+
+/// What a continue token says; the format is upstream's `storage.EncodeContinue`.
+#[derive(Deserialize, Serialize)]
+struct Token {
+    #[serde(rename = "v")]
+    version: String,
+    /// Revision of the list; -1 goes on at whatever is there now.
+    rv: i64,
+    /// `namespace/name` of the last object, and a NUL.
+    start: String,
+}
+
+const TOKEN_VERSION: &str = "meta.k8s.io/v1";
+
+/// One page of a list.
+struct Page {
+    records: Vec<Record>,
+    /// Objects left after this page; `None` where it is the last one.
+    remaining: Option<usize>,
+    revision: u64,
+}
+
+/// `GET` of a collection.
+pub(crate) fn list(call: &Call) -> Result<Reply, Error> {
+    let filter = Filter::of(call)?;
+    let page = page(call, &filter)?;
+    let mut metadata = json!({"resourceVersion": page.revision.to_string()});
+    if let (Some(remaining), Some(last)) = (page.remaining, page.records.last()) {
+        metadata["continue"] = Value::from(token(page.revision, &last.key));
+        if filter.is_everything() {
+            metadata["remainingItemCount"] = Value::from(remaining);
+        }
+    }
+    render(call, &page.records, metadata)
+}
+
+fn page(call: &Call, filter: &Filter) -> Result<Page, Error> {
+    let token = call.query.get("continue").map(parse_token).transpose()?;
+    let snapshot = snapshot(call, token.as_ref())?;
+    let start = token.as_ref().map(start_of);
+    let start = start.as_ref().map(|(namespace, name)| (namespace.as_str(), name.as_str()));
+    let kind = call.kind_key();
+    let listed = snapshot.list_after(&kind, call.namespace.as_deref(), start);
+    let mut chosen = listed.filter(|record| filter.matches(&call.resource, &record.key, &record.bytes));
+    let limit = call.query.integer("limit")?.filter(|limit| *limit > 0).and_then(|limit| usize::try_from(limit).ok());
+    let records = chosen.by_ref().take(limit.unwrap_or(usize::MAX)).cloned().collect();
+    // Only an unselected list says how many are left, so only there all of the rest is looked at.
+    let left = if filter.is_everything() { usize::MAX } else { 1 };
+    let remaining = limit.map(|_| chosen.take(left).count()).filter(|left| *left > 0);
+    Ok(Page { records, remaining, revision: snapshot.revision() })
+}
+
+/// The state a list is read from.
+fn snapshot(call: &Call, token: Option<&Token>) -> Result<Snapshot, Error> {
+    let now = call.server.snapshot();
+    let requested = call.query.get("resourceVersion");
+    let matching = call.query.get("resourceVersionMatch");
+    if let Some(token) = token {
+        if requested.is_some_and(|version| version != "0") {
+            return Err(Error::bad_request("specifying resource version is not allowed when using continue"));
+        }
+        return match u64::try_from(token.rv) {
+            Ok(revision) => now.rewind(&call.kind_key(), revision).map_err(|_| too_old_to_continue(token)),
+            Err(_) => Ok(now),
+        };
+    }
+    check_match(requested, matching)?;
+    let Some(requested) = requested else { return Ok(now) };
+    let revision: u64 = requested.parse().map_err(|_| bad_version(requested))?;
+    if matching == Some("Exact") {
+        let too_old = |_: Compacted| Error::expired("The resourceVersion for the provided list is too old.");
+        return now.rewind(&call.kind_key(), revision).map_err(too_old);
+    }
+    if revision > now.revision() {
+        let message = format!("Too large resource version: {revision}, current: {}", now.revision());
+        return Err(Error::too_large_version(message));
+    }
+    Ok(now)
+}
+
+fn bad_version(version: &str) -> Error {
+    let path = FieldPath::root().child("resourceVersion");
+    let detail = format!("strconv.ParseUint: parsing {version:?}: invalid syntax");
+    Error::bad_request(FieldError::new(FieldErrorKind::Invalid, path, Value::from(version), detail).to_string())
+}
+
+fn check_match(requested: Option<&str>, matching: Option<&str>) -> Result<(), Error> {
+    let path = FieldPath::root().child("resourceVersionMatch");
+    let error = match (matching, requested) {
+        (None | Some("NotOlderThan"), Some(_)) | (None, None) => return Ok(()),
+        (Some("Exact"), Some("0")) => {
+            let detail = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+            FieldError::new(FieldErrorKind::Forbidden, path, Value::Null, detail)
+        }
+        (Some("Exact"), Some(_)) => return Ok(()),
+        (Some(_), None) => {
+            let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            FieldError::new(FieldErrorKind::Forbidden, path, Value::Null, detail)
+        }
+        (Some(other), Some(_)) => {
+            let detail = "supported values: \"Exact\", \"NotOlderThan\", \"\"";
+            FieldError::new(FieldErrorKind::NotSupported, path, Value::from(other), detail)
+        }
+    };
+    Err(Error::invalid_options("ListOptions", &[error]))
+}
+
+fn token(revision: u64, last: &ObjectKey) -> String {
+    let start = format!("{}/{}\0", last.namespace, last.name);
+    encode_token(&Token { version: TOKEN_VERSION.to_owned(), rv: i64::try_from(revision).unwrap_or(i64::MAX), start })
+}
+
+fn encode_token(token: &Token) -> String {
+    URL_SAFE_NO_PAD.encode(json!(token).to_string())
+}
+
+fn parse_token(text: &str) -> Result<Token, Error> {
+    let invalid = |why: String| Error::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
+    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|error| invalid(error.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))
+}
+
+fn start_of(token: &Token) -> (String, String) {
+    let key = token.start.trim_end_matches('\0');
+    let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+    (namespace.to_owned(), name.to_owned())
+}
+
+fn too_old_to_continue(token: &Token) -> Error {
+    let mut error = Error::expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list \
+         without the continue parameter, or use the continue token in this response to retrieve the remainder of the \
+         results. Continuing with the provided token results in an inconsistent list - objects that were created, \
+         modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+    );
+    error.continue_token =
+        Some(encode_token(&Token { version: TOKEN_VERSION.to_owned(), rv: -1, start: token.start.clone() }));
+    error
+}
+
+/// A list in the form the client wants.
+pub(crate) fn render(call: &Call, records: &[Record], metadata: Value) -> Result<Reply, Error> {
+    match call.accepted.form {
+        Form::Plain if !call.accepted.yaml => Ok(json_bytes(200, spliced(call, records, &metadata))),
+        Form::Plain => {
+            let items = records.iter().map(|record| served(call, record)).collect();
+            Ok(encode_reply(call, 200, &whole(&call.resource.api_version(), &call.resource.list_kind, metadata, items)))
+        }
+        Form::PartialMetadata => {
+            let items = records.iter().map(|record| partial(&served(call, record))).collect();
+            let list = whole("meta.k8s.io/v1", "PartialObjectMetadataList", metadata, items);
+            Ok(encode_reply(call, 200, &list))
+        }
+        Form::Table => {
+            let objects: Vec<Value> = records.iter().map(|record| served(call, record)).collect();
+            let table = renderer(call)?.table(&objects, metadata, call.server.clock().now());
+            Ok(encode_reply(call, 200, &table))
+        }
+    }
+}
+
+fn whole(api_version: &str, kind: &str, metadata: Value, items: Vec<Value>) -> Value {
+    json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "items": items})
+}
+
+/// The list with the objects' bytes as they are stored, never parsed.
+fn spliced(call: &Call, records: &[Record], metadata: &Value) -> Bytes {
+    let mut head = Map::new();
+    head.insert("apiVersion".to_owned(), Value::from(call.resource.api_version()));
+    head.insert("kind".to_owned(), Value::from(&*call.resource.list_kind));
+    head.insert("metadata".to_owned(), metadata.clone());
+    let head = Value::Object(head).to_string();
+    let size: usize = records.iter().map(|record| record.bytes.len() + 1).sum();
+    let mut list = Vec::with_capacity(head.len() + size + 16);
+    list.extend_from_slice(&head.as_bytes()[..head.len() - 1]);
+    list.extend_from_slice(b",\"items\":[");
+    for (index, record) in records.iter().enumerate() {
+        if index > 0 {
+            list.push(b',');
+        }
+        list.extend_from_slice(&served_bytes(&call.resource, &record.bytes));
+    }
+    list.extend_from_slice(b"]}");
+    Bytes::from(list)
+}

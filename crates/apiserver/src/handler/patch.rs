@@ -1,0 +1,185 @@
+//! `PATCH`: the four kinds of patches, of objects, status and scale.
+//! It must not know how objects are stored.
+
+use bytes::Bytes;
+use mainstay_apimachinery::patch::{PatchError, json_patch, merge_patch, strategic_merge_patch};
+use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, object};
+use serde_json::{Value, json};
+
+use crate::call::Call;
+use crate::handler::read;
+use crate::options::{Validation, WriteOptions};
+use crate::respond::{Reply, warn};
+use crate::write::{self, Desired, Ownership, Written};
+use crate::{Error, body, managers, scale};
+
+/// What a patch says, by its content type.
+enum Patch {
+    Json(Value),
+    Merge(Value),
+    Strategic(Value),
+}
+
+/// `PATCH` of an object.
+pub(crate) async fn patch(call: &Call, bytes: &Bytes) -> Result<Reply, Error> {
+    let content_type = call.content_type.split(';').next().unwrap_or_default().trim();
+    if content_type == "application/apply-patch+yaml" {
+        return apply(call, bytes).await;
+    }
+    let patch: fn(Value) -> Patch = match content_type {
+        "application/json-patch+json" => Patch::Json,
+        "application/merge-patch+json" => Patch::Merge,
+        "application/strategic-merge-patch+json" if call.resource.custom.is_none() => Patch::Strategic,
+        _ => return Err(Error::unsupported_patch()),
+    };
+    let options = WriteOptions::parse(call, "PatchOptions", false)?;
+    let patch = patch(parse(bytes)?);
+    check_shape(&patch)?;
+    let written = write::change(call, &options, |old| desired(call, &options, &patch, old)).await?;
+    answer(call, &written)
+}
+
+fn answer(call: &Call, written: &Written) -> Result<Reply, Error> {
+    let code = if written.created { 201 } else { 200 };
+    let mut reply = if call.subresource_str() == "scale" {
+        read::encode_reply(call, code, &scale::of(&call.resource, &written.object)?)
+    } else {
+        read::object_value(call, code, &written.object)?
+    };
+    warn(&mut reply, &written.warnings);
+    Ok(reply)
+}
+
+fn parse(bytes: &Bytes) -> Result<Value, Error> {
+    serde_json::from_slice(bytes).map_err(|error| Error::bad_request(format!("error decoding patch: {error}")))
+}
+
+fn check_shape(patch: &Patch) -> Result<(), Error> {
+    let why = match patch {
+        Patch::Json(value) if !value.is_array() => {
+            "json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+        }
+        Patch::Merge(value) | Patch::Strategic(value) if !value.is_object() => {
+            "json: cannot unmarshal array into Go value of type map[string]interface {}"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::bad_request(format!("error decoding patch: {why}")))
+}
+
+fn desired(call: &Call, options: &WriteOptions, patch: &Patch, old: &Value) -> Result<Desired, Error> {
+    let is_scale = call.subresource_str() == "scale";
+    let target = if is_scale { scale::of(&call.resource, old)? } else { old.clone() };
+    let mut patched = patched(call, patch, &target)?;
+    if is_scale {
+        let object = scale::into(&call.resource, old, &patched)?;
+        return Ok(Desired { object, warnings: Vec::new(), ownership: Ownership::Writer });
+    }
+    let shown = patched.clone();
+    let invalid = |why: String| {
+        let path = FieldPath::root().child("patch");
+        let error = FieldError::new(FieldErrorKind::Invalid, path, Value::from(shown.to_string()), why);
+        Error::invalid_patch(&error)
+    };
+    if object::kind(&patched) != &*call.resource.kind {
+        let why = format!("converting to ({}): unknown conversion", call.resource.kind);
+        return Err(invalid(why));
+    }
+    let warnings = body::check_fields(call, options, &mut patched, &[]).map_err(invalid)?;
+    body::check_place(call, &mut patched)?;
+    Ok(Desired { object: patched, warnings, ownership: Ownership::Writer })
+}
+
+fn patched(call: &Call, patch: &Patch, target: &Value) -> Result<Value, Error> {
+    let result = match patch {
+        Patch::Json(patch) => json_patch(target, patch),
+        Patch::Merge(patch) => Ok(merge_patch(target, patch)),
+        Patch::Strategic(patch) => match call.resource.schema() {
+            Some(schema) => strategic_merge_patch(&schema, target, patch),
+            None => Ok(merge_patch(target, patch)),
+        },
+    };
+    result.map_err(|error| match error {
+        PatchError::Decode(_) => Error::bad_request(error.to_string()),
+        PatchError::Rejected(_) => Error::patch_failed(),
+        PatchError::MissingMergeKey { .. } | PatchError::Directive(_) => Error::unclassified(error.to_string()),
+    })
+}
+
+/// Server-side apply: makes the object if there is none.
+async fn apply(call: &Call, bytes: &Bytes) -> Result<Reply, Error> {
+    let options = WriteOptions::parse(call, "PatchOptions", true)?;
+    let applied = read_applied(call, &options, bytes)?;
+    for _ in 0..CREATE_ATTEMPTS {
+        let exists = call.server.snapshot().get(&call.object_key(call.name_str())).is_some();
+        let result = if exists || call.subresource.is_some() {
+            write::change(call, &options, |old| {
+                let object = apply_to(call, &options, old, &applied)?;
+                Ok(Desired { object, warnings: Vec::new(), ownership: Ownership::Applied })
+            })
+            .await
+        } else {
+            create(call, &options, &applied).await
+        };
+        match result {
+            // Another writer was faster in making or in deleting it.
+            Err(error) if is_race(&error, exists, call) => {}
+            other => return answer(call, &other?),
+        }
+    }
+    Err(Error::modified(&call.resource, call.name_str()))
+}
+
+/// Times an apply starts over because the object came or went meanwhile.
+const CREATE_ATTEMPTS: usize = 5;
+
+fn is_race(error: &Error, existed: bool, call: &Call) -> bool {
+    let faster = !existed && error.reason == "AlreadyExists";
+    faster || (existed && call.subresource.is_none() && *error == call.not_found())
+}
+
+fn read_applied(call: &Call, options: &WriteOptions, bytes: &Bytes) -> Result<Value, Error> {
+    let body::Body { mut value, duplicates } = body::read_yaml(bytes)?;
+    if options.validation == Validation::Strict && !duplicates.is_empty() {
+        let listed: Vec<String> =
+            duplicates.iter().map(|path| format!("key \"{}\" already set in map", path.as_str())).collect();
+        return Err(Error::bad_request(format!("error strict decoding YAML: {}", listed.join(", "))));
+    }
+    let is_scale = call.subresource_str() == "scale";
+    let (kind, api_version) = (object::kind(&value), object::api_version(&value));
+    let expected = if is_scale { "Scale" } else { &*call.resource.kind };
+    let wrong_version = !is_scale && api_version != call.resource.api_version();
+    if kind != expected || api_version.is_empty() || wrong_version {
+        let (group, version) = mainstay_apimachinery::gvk::split_api_version(api_version);
+        return Err(Error::bad_request(format!("invalid object type: {group}/{version}, Kind={kind}")));
+    }
+    if value.pointer("/metadata/managedFields").is_some_and(|fields| *fields != json!([])) {
+        return Err(Error::bad_request("metadata.managedFields must be nil"));
+    }
+    body::check_place(call, &mut value)?;
+    Ok(value)
+}
+
+fn apply_to(call: &Call, options: &WriteOptions, old: &Value, applied: &Value) -> Result<Value, Error> {
+    if call.subresource_str() != "scale" {
+        return managers::apply(call, options, old, applied);
+    }
+    // The scale's one field is the object's: the applied object has the replicas and nothing else.
+    let bare = json!({"apiVersion": call.resource.api_version(), "kind": &*call.resource.kind, "metadata": applied["metadata"]});
+    let applied = scale::into(&call.resource, &bare, applied)?;
+    managers::apply(call, options, old, &applied)
+}
+
+async fn create(call: &Call, options: &WriteOptions, applied: &Value) -> Result<Written, Error> {
+    if !object::uid(applied).is_empty() {
+        let uid = object::uid(applied);
+        let why = format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+        return Err(Error::conflict(&call.resource, call.name_str(), &why));
+    }
+    let mut empty = json!({"apiVersion": call.resource.api_version(), "kind": &*call.resource.kind, "metadata": {"name": call.name_str()}});
+    if let Some(namespace) = &call.namespace {
+        object::set_namespace(&mut empty, namespace);
+    }
+    let object = managers::apply(call, options, &empty, applied)?;
+    write::create(call, options, object, Ownership::Applied).await
+}

@@ -1,0 +1,59 @@
+//! Answers as HTTP.
+//! It must not know storage.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WARNING};
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+use crate::Error;
+
+/// An answer.
+pub type Reply = Response<Body>;
+
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// An answer with a body of a type.
+pub(crate) fn reply(code: u16, content_type: HeaderValue, body: impl Into<Body>) -> Reply {
+    let mut reply = Response::new(body.into());
+    *reply.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    reply.headers_mut().insert(CONTENT_TYPE, content_type);
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    reply
+}
+
+/// JSON that is there as bytes.
+pub(crate) fn json_bytes(code: u16, bytes: Bytes) -> Reply {
+    reply(code, JSON, bytes)
+}
+
+/// JSON from a value.
+pub(crate) fn json_value(code: u16, value: &Value) -> Reply {
+    json_bytes(code, encode(value))
+}
+
+/// Plain text.
+pub(crate) fn text(code: u16, body: impl Into<Body>) -> Reply {
+    reply(code, HeaderValue::from_static("text/plain; charset=utf-8"), body)
+}
+
+/// A refusal.
+pub(crate) fn refusal(error: &Error) -> Reply {
+    json_value(error.code, &error.status())
+}
+
+/// Adds `Warning` headers, as `net.NewWarningHeader(299, "-", text)`.
+pub(crate) fn warn(reply: &mut Reply, warnings: &[String]) {
+    for warning in warnings {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"").replace(['\n', '\r'], " ");
+        if let Ok(value) = HeaderValue::try_from(format!("299 - \"{quoted}\"")) {
+            reply.headers_mut().append(WARNING, value);
+        }
+    }
+}
+
+/// A value as JSON bytes.
+pub(crate) fn encode(value: &Value) -> Bytes {
+    Bytes::from(value.to_string())
+}

@@ -1,0 +1,176 @@
+//! The server's handle: clusters, clients, forks.
+//! It must not know how a request is answered.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use mainstay_controller_runtime::{Clock, Ids};
+use mainstay_store::{KindKey, Snapshot, Store};
+use serde_json::{Value, json};
+
+use crate::Error;
+use crate::admission::Chain;
+use crate::client::InProcess;
+use crate::handler;
+use crate::identity::{AllowAuthenticated, Authorizer, Identity, Tokens};
+use crate::registry::Registry;
+
+/// The cluster that paths without `/clusters/<name>` belong to: the control plane.
+pub const DEFAULT_CLUSTER: &str = "baseline-cluster1";
+
+/// What a server needs from outside.
+#[derive(Clone)]
+pub struct Options {
+    /// Time.
+    pub clock: Clock,
+    /// Uids, name suffixes and tokens.
+    pub ids: Ids,
+    /// Admission functions, in the order they run.
+    pub admission: Chain,
+    /// Who may do what.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Bearer tokens of those who come over the network.
+    pub tokens: Tokens,
+}
+
+impl Options {
+    /// A server on this clock with these ids, without admission; everyone authenticated may do everything.
+    #[must_use]
+    pub fn new(clock: Clock, ids: Ids) -> Self {
+        Self { clock, ids, admission: Vec::new(), authorizer: Arc::new(AllowAuthenticated), tokens: Tokens::default() }
+    }
+}
+
+/// Runs on the machine's clock.
+impl Default for Options {
+    fn default() -> Self {
+        Self::new(Clock::system(), Ids::system())
+    }
+}
+
+/// A Kubernetes API server for many logical clusters. Clones share it.
+#[derive(Clone)]
+pub struct ApiServer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    registry: Registry,
+    options: Options,
+}
+
+/// Namespaces that every cluster has from its start.
+const INITIAL_NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
+impl ApiServer {
+    /// A server over what the store holds.
+    ///
+    /// # Errors
+    /// When what the store holds cannot be served.
+    pub fn new(store: Store, options: Options) -> Result<Self, Error> {
+        let server = Self { inner: Arc::new(Inner { store, registry: Registry::new(), options }) };
+        for cluster in server.clusters() {
+            let kind = KindKey::new(cluster.as_str(), "apiextensions.k8s.io", "customresourcedefinitions");
+            for record in server.snapshot().list(&kind, None) {
+                let definition: Value = serde_json::from_slice(&record.bytes).map_err(Error::internal)?;
+                server.registry().publish(&cluster, &definition);
+            }
+        }
+        Ok(server)
+    }
+
+    /// Makes a logical cluster with its initial namespaces; does nothing if it exists.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn create_cluster(&self, name: &str) -> Result<(), Error> {
+        for namespace in INITIAL_NAMESPACES {
+            if !self.has_namespace(name, namespace) {
+                let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+                self.create_as_system(name, "/api/v1/namespaces", &object).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn create_as_system(&self, cluster: &str, path: &str, object: &Value) -> Result<(), Error> {
+        let request = http::Request::post(path).body(axum::body::Body::from(object.to_string()));
+        let request = request.map_err(Error::internal)?;
+        let reply = handler::serve(self, cluster.into(), Arc::new(Identity::admin()), request).await;
+        match reply.status().as_u16() {
+            // Another call made it at the same time.
+            201 | 409 => Ok(()),
+            code => Err(Error::internal(format!("creating {} of cluster {cluster} answered {code}", object["kind"]))),
+        }
+    }
+
+    /// The clusters there are, by name.
+    #[must_use]
+    pub fn clusters(&self) -> Vec<String> {
+        let snapshot = self.snapshot();
+        let namespaces = snapshot.kinds().filter(|kind| kind.group.is_empty() && &*kind.resource == "namespaces");
+        namespaces.map(|kind| kind.cluster.to_string()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Whether there is such a cluster.
+    #[must_use]
+    pub fn has_cluster(&self, name: &str) -> bool {
+        self.has_namespace(name, INITIAL_NAMESPACES[0])
+    }
+
+    fn has_namespace(&self, cluster: &str, namespace: &str) -> bool {
+        let key = KindKey::new(cluster, "", "namespaces").object("", namespace);
+        self.snapshot().get(&key).is_some()
+    }
+
+    /// A client of a cluster, in process and without a socket. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn client(&self, cluster: &str, identity: Identity) -> kube::Client {
+        kube::Client::new(InProcess::new(self.clone(), cluster, identity), "default")
+    }
+
+    /// An independent server over a fork of the store, with the same definitions, admission and clock. Its ids are
+    /// seeded by the revision, so that the same fork does the same. Nothing runs in the background of it.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let store = self.inner.store.fork();
+        let mut options = self.inner.options.clone();
+        options.ids = Ids::seeded(store.snapshot().revision());
+        Self { inner: Arc::new(Inner { store, registry: self.inner.registry.fork(), options }) }
+    }
+
+    /// The same server's objects seen at one moment.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.inner.store.snapshot()
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// What is served.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.inner.options.clock
+    }
+
+    /// The bearer tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.inner.options.tokens
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.inner.options
+    }
+}

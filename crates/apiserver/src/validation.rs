@@ -1,0 +1,40 @@
+//! Whether an object may be stored.
+//! It must not know storage.
+
+use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, object};
+use serde_json::{Value, json};
+
+use crate::Error;
+use crate::call::Call;
+
+/// Everything wrong with a new state; `old` is the state before.
+pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(), Error> {
+    let mut errors = old.map(|old| finalizers_of_deleted(old, new)).unwrap_or_default();
+    errors.extend(crate::kinds::validate(&call.resource.gvk(), new, old));
+    if crate::crd::is_definition(&call.resource) {
+        errors.extend(crate::crd::validate(new, old));
+    }
+    if let Some(custom) = &call.resource.custom {
+        errors.extend(custom.schema.validate(new, &FieldPath::root()));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Error::invalid(&call.resource, object::name(new), &errors)) }
+}
+
+/// What is being deleted gets no new finalizers.
+fn finalizers_of_deleted(old: &Value, new: &Value) -> Vec<FieldError> {
+    if !object::is_deleting(old) {
+        return Vec::new();
+    }
+    let known: Vec<&str> = object::finalizers(old).collect();
+    let added: Vec<&str> = object::finalizers(new).filter(|finalizer| !known.contains(finalizer)).collect();
+    if added.is_empty() {
+        return Vec::new();
+    }
+    let listed: Vec<String> = added.iter().map(|finalizer| json!(finalizer).to_string()).collect();
+    let detail = format!(
+        "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+        listed.join(", ")
+    );
+    let path = FieldPath::root().child("metadata").child("finalizers");
+    vec![FieldError::new(FieldErrorKind::Forbidden, path, Value::Null, detail)]
+}
