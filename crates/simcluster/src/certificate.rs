@@ -1,19 +1,26 @@
 //! TLS Secrets: what cert-manager would issue for an Ingress or a Certificate, signed by the cluster's own authority.
 //! It must not know how an authority signs, nor whether cert-manager's definitions are installed.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use jiff::{SignedDuration, Timestamp};
 use mainstay_apimachinery::object;
-use mainstay_controller_runtime::{Class, Classify, api};
+use mainstay_controller_runtime::{Action, Class, Classify, Controller, ObjectKey, api};
 use serde_json::{Value, json};
 
 use crate::authority::{self, CertificateRequest, Issued};
-use crate::cluster::Cluster;
+use crate::cluster::{CONTROLLER_MANAGER, Cluster};
+use crate::condition::{self, Condition};
 use crate::{kinds, read};
 
 /// cert-manager's default `spec.duration`: 90 days.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// cert-manager renews after two thirds of the lifetime.
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The definition of Certificates.
+const DEFINITION: &str = "certificates.cert-manager.io";
 const ALT_NAMES: &str = "cert-manager.io/alt-names";
 const COMMON_NAME: &str = "cert-manager.io/common-name";
 const ISSUER: &str = "cert-manager.io/issuer-name";
@@ -150,6 +157,84 @@ fn base64(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
+/// Starts the controller of `cert-manager.io` Certificates as soon as their definition is there.
+pub(crate) fn start(cluster: &Cluster) {
+    let definitions = cluster.informer(&kinds::definitions());
+    let cluster = cluster.clone();
+    let started = Arc::new(AtomicBool::new(false));
+    Controller::new("certificate-definition", &cluster.context.clone())
+        .watch(&definitions, |event| {
+            let object = event.object();
+            (object::name(object) == DEFINITION).then(|| ObjectKey::of(object))
+        })
+        .spawn(move |_| {
+            let (cluster, started) = (cluster.clone(), Arc::clone(&started));
+            async move {
+                if !started.swap(true, Ordering::Relaxed) {
+                    follow(&cluster);
+                }
+                Ok::<_, Error>(Action::done())
+            }
+        });
+}
+
+fn follow(cluster: &Cluster) {
+    let certificates = cluster.informer(&kinds::certificates());
+    let cluster = cluster.clone();
+    Controller::new("certificate", &cluster.context.clone())
+        .watch(&certificates, |event| [ObjectKey::of(event.object())])
+        .spawn(move |key| reconcile(cluster.clone(), key));
+}
+
+async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
+    let Some(certificate) = cluster.informer(&kinds::certificates()).get_key(&key) else { return Ok(Action::done()) };
+    let Some(wanted) = wanted(&certificate).filter(|_| !object::is_deleting(&certificate)) else {
+        return Ok(Action::done());
+    };
+    let ready = ensure(&cluster, &wanted).await?;
+    if let Some(patch) = read::status_patch(&certificate, &status(&certificate, ready, cluster.now())) {
+        let patched = cluster.patch_status(CONTROLLER_MANAGER, &kinds::certificates(), &certificate, &patch).await;
+        patched.map_err(|source| Error::Write { secret: wanted.path(), source })?;
+    }
+    Ok(Action::done())
+}
+
+/// The Secret that a Certificate asks for.
+fn wanted(certificate: &Value) -> Option<Wanted> {
+    let names = read::items(certificate, "/spec/dnsNames").filter_map(Value::as_str);
+    let common_name = read::text(certificate, "/spec/commonName");
+    let dns_names: BTreeSet<String> = names.chain(common_name).map(str::to_owned).collect();
+    Some(Wanted {
+        namespace: object::namespace(certificate)?.to_owned(),
+        secret: read::text(certificate, "/spec/secretName").filter(|_| !dns_names.is_empty())?.to_owned(),
+        dns_names: dns_names.into_iter().collect(),
+        issuer: read::text(certificate, "/spec/issuerRef/name").unwrap_or_default().to_owned(),
+    })
+}
+
+fn status(certificate: &Value, ready: bool, now: Timestamp) -> Value {
+    let mut conditions = condition::all(certificate);
+    let condition = if ready {
+        Condition::new("Ready", true, "Ready", "Certificate is up to date and has not expired")
+    } else {
+        Condition::new("Ready", false, "SecretConflict", "the Secret is there and was not issued for a certificate")
+    };
+    condition::set(&mut conditions, &condition, now);
+    for condition in &mut conditions {
+        condition["observedGeneration"] = json!(object::generation(certificate));
+    }
+    let mut status = certificate.get("status").cloned().unwrap_or_else(|| json!({}));
+    status["conditions"] = Value::from(conditions);
+    if ready && read::text(&status, "/notAfter").is_none() {
+        let (from, to) = validity(now);
+        status["notBefore"] = json!(read::rfc3339(from));
+        status["notAfter"] = json!(read::rfc3339(to));
+        status["renewalTime"] = json!(read::rfc3339(to - RENEW_BEFORE));
+        status["revision"] = json!(1);
+    }
+    status
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,5 +253,15 @@ mod tests {
         assert_eq!(examine(Some(&secret), &wanted, now), Found::Stale);
         assert_eq!(examine(Some(&json!({"metadata": {}})), &wanted, now), Found::Foreign);
         assert_eq!(examine(None, &wanted, now), Found::Nothing);
+    }
+
+    #[test]
+    fn a_certificate_asks_for_its_names_and_becomes_ready() {
+        let mut certificate = json!({"metadata": {"name": "c", "namespace": "n"},
+            "spec": {"secretName": "s", "commonName": "a.b", "dnsNames": ["c.d", "a.b"]}});
+        assert_eq!(wanted(&certificate).unwrap().dns_names, ["a.b", "c.d"]);
+        certificate["status"] = status(&certificate, true, Timestamp::UNIX_EPOCH);
+        assert!(condition::is_true(&certificate, "Ready"));
+        assert_eq!(status(&certificate, true, Timestamp::MAX), certificate["status"]);
     }
 }

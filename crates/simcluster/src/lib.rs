@@ -13,6 +13,7 @@ mod autoscaler;
 mod certificate;
 mod cluster;
 mod condition;
+mod daemonset;
 mod deployment;
 mod disruption;
 mod hash;
@@ -30,11 +31,12 @@ mod read;
 mod replicaset;
 mod scheduler;
 mod service;
+mod statefulset;
 mod volume;
 
 use mainstay_controller_runtime::Context;
 
-pub use authority::CertificateAuthority;
+pub use authority::{CertificateAuthority, LocalAuthority};
 pub use mainstay_telemetry::thread::ANNOTATION as THREAD;
 pub use options::{Options, Timings};
 
@@ -52,9 +54,12 @@ pub fn run(context: Context, options: Options) {
     kubelet::start(&cluster);
     replicaset::start(&cluster);
     deployment::start(&cluster);
+    statefulset::start(&cluster);
+    daemonset::start(&cluster);
     job::start(&cluster);
     service::start(&cluster);
     ingress::start(&cluster);
+    certificate::start(&cluster);
     autoscaler::start(&cluster);
     disruption::start(&cluster);
     quota::start(&cluster);

@@ -1,6 +1,6 @@
 //! The scheduler: binds pods to nodes. It must not know what a pod runs, nor simulate anything.
 
-mod fit;
+pub(crate) mod fit;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -56,6 +56,11 @@ fn obstacle(pod: &Value, candidate: &Candidate<'_>) -> Option<&'static str> {
     (candidate.pods >= capacity.unwrap_or(usize::MAX)).then_some("Too many pods")
 }
 
+/// Whether a node takes a pod that does not mind a full or cordoned node: what a DaemonSet asks.
+pub(crate) fn admits(pod: &Value, node: &Value) -> bool {
+    tolerates_all(pod, node) && selects(pod, node)
+}
+
 fn tolerates_all(pod: &Value, node: &Value) -> bool {
     read::items(node, "/spec/taints")
         .filter(|taint| read::text(taint, "/effect") != Some("PreferNoSchedule"))
