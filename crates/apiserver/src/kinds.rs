@@ -3,8 +3,6 @@
 use mainstay_apimachinery::{FieldError, GroupVersionKind};
 use serde_json::Value;
 
-pub(crate) fn defaults(_gvk: &GroupVersionKind, _object: &mut Value) {}
-
 pub(crate) fn validate(_gvk: &GroupVersionKind, _new: &Value, _old: Option<&Value>) -> Vec<FieldError> {
     Vec::new()
 }

@@ -2,7 +2,7 @@
 //! `PrepareForUpdate` of `pkg/registry/*/strategy.go`.
 //! It must not know requests or storage.
 
-use mainstay_apimachinery::object;
+use mainstay_apimachinery::{builtin, object};
 use serde_json::{Map, Value, json};
 
 use crate::registry::Resource;
@@ -62,7 +62,7 @@ pub(crate) fn set_defaults(resource: &Resource, object: &mut Value) {
     match &resource.custom {
         Some(custom) => custom.schema.apply_defaults(object),
         None if crate::crd::is_definition(resource) => crate::crd::apply_defaults(object),
-        None => crate::kinds::defaults(&resource.gvk(), object),
+        None => builtin::defaults(&resource.gvk(), object),
     }
 }
 

@@ -43,9 +43,6 @@ pub(crate) async fn create(
     ownership: Ownership,
 ) -> Result<Written, Error> {
     name(call, &mut object)?;
-    if ownership == Ownership::Writer {
-        object::metadata_mut(&mut object).remove("managedFields");
-    }
     strategy::prepare_create(&call.resource, &mut object, call.server.options().ids.uid(), &call.now());
     strategy::set_defaults(&call.resource, &mut object);
     let name = object::name(&object).to_owned();

@@ -176,10 +176,6 @@ async fn create(call: &Call, options: &WriteOptions, applied: &Value) -> Result<
         let why = format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
         return Err(Error::conflict(&call.resource, call.name_str(), &why));
     }
-    let mut empty = json!({"apiVersion": call.resource.api_version(), "kind": &*call.resource.kind, "metadata": {"name": call.name_str()}});
-    if let Some(namespace) = &call.namespace {
-        object::set_namespace(&mut empty, namespace);
-    }
-    let object = managers::apply(call, options, &empty, applied)?;
+    let object = managers::apply(call, options, &Value::Null, applied)?;
     write::create(call, options, object, Ownership::Applied).await
 }

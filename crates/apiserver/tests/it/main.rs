@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod crud;
+mod lifecycle;
+mod transcripts;
 mod watch;
 
 use k8s_openapi::api::core::v1::ConfigMap;
