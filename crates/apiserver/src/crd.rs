@@ -1,10 +1,9 @@
 //! CustomResourceDefinitions: what they say, whether they may be written, and their status.
 //! It must not know storage or HTTP.
 
-use mainstay_apimachinery::FieldError;
 use serde_json::{Value, json};
 
-use crate::registry::ClusterResources;
+use crate::registry::Resource;
 
 mod definition;
 mod status;
@@ -16,28 +15,14 @@ pub use status::{CLEANUP_FINALIZER, complete, is_established, set_terminating};
 pub use validate::validate;
 pub use version::compare as compare_versions;
 
-/// Prepares a definition that is about to be written: defaults, then rules, then what the server owns in it.
-/// `old` is what it replaces, `known` the cluster's definitions, `now` RFC 3339.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub fn prepare(
-    crd: &mut Value,
-    old: Option<&Value>,
-    known: &ClusterResources,
-    now: &str,
-) -> Result<(), Vec<FieldError>> {
-    apply_defaults(crd);
-    let errors = validate(crd, old);
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    complete(crd, known, now);
-    Ok(())
+/// Whether a resource is the definitions themselves.
+#[must_use]
+pub fn is_definition(resource: &Resource) -> bool {
+    &*resource.group == "apiextensions.k8s.io" && &*resource.plural == "customresourcedefinitions"
 }
 
 /// The defaults of `apiextensions/v1.SetDefaults_CustomResourceDefinitionSpec`.
-fn apply_defaults(crd: &mut Value) {
+pub fn apply_defaults(crd: &mut Value) {
     let Some(spec) = crd.get_mut("spec").and_then(Value::as_object_mut) else { return };
     spec.entry("conversion").or_insert_with(|| json!({"strategy": "None"}));
     let Some(names) = spec.get_mut("names").and_then(Value::as_object_mut) else { return };
