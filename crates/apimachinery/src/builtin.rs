@@ -3,6 +3,7 @@
 //!
 //! Schemas come from `data/builtin-schemas.zlib` (see `data/ATTRIBUTION.md`), read when first asked for.
 
+mod decode;
 mod defaults;
 mod resources;
 mod schemas;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use crate::{GroupVersionKind, Schema};
 
+pub use decode::{DecodeErrors, decode_errors};
 pub use defaults::defaults;
 pub use resources::{ResourceInfo, SubresourceInfo};
 pub use schemas::{definition, definition_name, definition_openapi};

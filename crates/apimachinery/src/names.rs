@@ -48,7 +48,14 @@ pub fn is_label_value(value: &str) -> bool {
 pub fn check_dns1123_label(name: &str) -> Vec<String> {
     let rule = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start \
                 and end with an alphanumeric character";
-    check(name, LABEL_MAX, is_label(name), || regex_error(rule, DNS1123_LABEL, &["my-name", "123-abc"]))
+    check(name, LABEL_MAX, is_label(name), || {
+        let is_dotted = is_dns1123_subdomain(name);
+        if is_dotted {
+            "must not contain dots".to_owned()
+        } else {
+            regex_error(rule, DNS1123_LABEL, &["my-name", "123-abc"])
+        }
+    })
 }
 
 /// What is wrong with a DNS-1123 subdomain.
@@ -228,6 +235,7 @@ mod tests {
               '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
             ]
         );
+        assert_eq!(check_dns1123_label("a.b"), ["must not contain dots"]);
         assert_eq!(
             check_label_value("a b"),
             ["a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must \

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub(crate) use defaults::drop_nulls;
+pub(crate) use validate::type_name;
 
 use crate::{FieldError, FieldPath};
 
