@@ -11,7 +11,7 @@ mod validate;
 mod version;
 
 pub use definition::Definition;
-pub use status::{CLEANUP_FINALIZER, complete, is_established, set_terminating};
+pub use status::{CLEANUP_FINALIZER, begin_deletion, complete, is_established, set_terminating};
 pub use validate::validate;
 pub use version::compare as compare_versions;
 

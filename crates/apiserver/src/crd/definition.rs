@@ -23,6 +23,8 @@ pub struct Definition {
     pub storage_version: Arc<str>,
     /// Accepted kind.
     pub kind: Arc<str>,
+    /// Accepted kind of lists.
+    pub list_kind: Arc<str>,
     /// Accepted names: plural, singular and short ones.
     pub names: Vec<String>,
     /// Served versions, in the order of priority; empty unless Established.
@@ -42,6 +44,9 @@ impl Definition {
             uid: object::uid(crd).to_owned(),
             revision: object::resource_version(crd).and_then(|rv| rv.parse().ok()).unwrap_or(0),
             storage_version: storage,
+            list_kind: Some(text(crd, "/spec/names/listKind"))
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| Arc::from(format!("{}List", text(crd, "/spec/names/kind")))),
             kind: text(crd, "/spec/names/kind"),
             names: names(crd),
             served: Vec::new(),
@@ -62,9 +67,7 @@ impl Definition {
         Resource {
             group: self.group.clone(),
             version: text(version, "/name"),
-            list_kind: Some(text(crd, "/spec/names/listKind"))
-                .filter(|name| !name.is_empty())
-                .unwrap_or_else(|| Arc::from(format!("{kind}List"))),
+            list_kind: self.list_kind.clone(),
             plural: text(crd, "/spec/names/plural"),
             singular: Some(text(crd, "/spec/names/singular"))
                 .filter(|name| !name.is_empty())

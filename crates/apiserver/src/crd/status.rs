@@ -17,20 +17,13 @@ pub fn is_established(crd: &Value) -> bool {
     condition(crd, "Established").is_some_and(|found| found["status"] == "True")
 }
 
-/// Completes what the server owns in a definition that is about to be written: the cleanup finalizer
-/// and the status. `known` are the other definitions of the cluster, `now` is RFC 3339.
+/// Completes what the server owns in a definition that is about to be written: its status. `known` are the other
+/// definitions of the cluster, `now` is RFC 3339.
 ///
 /// Upstream does this in controllers some time after the write; here a definition is served at once.
 pub fn complete(crd: &mut Value, known: &ClusterResources, now: &str) {
-    if !object::is_deleting(crd) {
-        add_finalizer(crd);
-    }
-    let conflict = conflict(crd, known);
+    let (accepted, conflict) = accept_names(crd, known);
     let established = is_established(crd) || conflict.is_none();
-    let accepted = match &conflict {
-        None => crd.pointer("/spec/names").cloned().unwrap_or_default(),
-        Some(_) => crd.pointer("/status/acceptedNames").cloned().unwrap_or_else(|| json!({"plural": "", "kind": ""})),
-    };
     let stored = stored_versions(crd);
     let names = match conflict {
         None => ("True", "NoConflicts", "no conflicts found".to_owned()),
@@ -46,6 +39,14 @@ pub fn complete(crd: &mut Value, known: &ClusterResources, now: &str) {
     let status = status_mut(crd);
     status.insert("acceptedNames".to_owned(), accepted);
     status.insert("storedVersions".to_owned(), stored);
+}
+
+/// Marks a definition whose deletion begins: it stays until its objects are gone.
+pub fn begin_deletion(crd: &mut Value, now: &str) {
+    add_finalizer(crd);
+    object::metadata_mut(crd).remove("deletionGracePeriodSeconds");
+    let message = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon";
+    set_terminating(crd, "InstanceDeletionPending", message, now);
 }
 
 /// Sets the Terminating condition to one of upstream's reasons.
@@ -64,32 +65,35 @@ fn add_finalizer(crd: &mut Value) {
     }
 }
 
-/// The first name another definition of the group has taken, as (reason, message).
-fn conflict(crd: &Value, known: &ClusterResources) -> Option<(&'static str, String)> {
+/// Accepts each name that no other definition of the group has taken; the rest stays as accepted before. Of several
+/// conflicts the last is reported, as (reason, message), like upstream.
+fn accept_names(crd: &Value, known: &ClusterResources) -> (Value, Option<(&'static str, String)>) {
     let group = crd.pointer("/spec/group").and_then(Value::as_str).unwrap_or_default();
     let others = || known.definitions().filter(|d| *d.group == *group && *d.name != *object::name(crd));
     let taken: BTreeSet<&str> = others().flat_map(|d| d.names.iter().map(String::as_str)).collect();
-    let kinds: BTreeSet<&str> = others().map(|d| &*d.kind).collect();
-    let names = crd.pointer("/spec/names")?;
-    let name_of = |field: &str| names.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let in_use = |name: &str| format!("\"{name}\" is already in use");
-    for (field, reason) in [("plural", "PluralConflict"), ("singular", "SingularConflict")] {
-        let name = name_of(field);
-        if taken.contains(name.as_str()) {
-            return Some((reason, in_use(&name)));
+    let kinds: BTreeSet<&str> = others().flat_map(|d| [&*d.kind, &*d.list_kind]).collect();
+    let mut accepted =
+        crd.pointer("/status/acceptedNames").cloned().unwrap_or_else(|| json!({"plural": "", "kind": ""}));
+    let mut conflict = None;
+    let fields = [
+        ("plural", "PluralConflict", &taken),
+        ("singular", "SingularConflict", &taken),
+        ("shortNames", "ShortNamesConflict", &taken),
+        ("kind", "KindConflict", &kinds),
+        ("listKind", "ListKindConflict", &kinds),
+    ];
+    for (field, reason, taken) in fields {
+        let Some(wanted) = crd.pointer("/spec/names").and_then(|names| names.get(field)) else { continue };
+        let names = wanted.as_array().map_or_else(|| std::slice::from_ref(wanted), Vec::as_slice);
+        match names.iter().filter_map(Value::as_str).find(|name| taken.contains(name)) {
+            Some(name) => conflict = Some((reason, format!("\"{name}\" is already in use"))),
+            None => accepted[field] = wanted.clone(),
         }
     }
-    let short = names.get("shortNames").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    if let Some(name) = short.into_iter().find(|name| taken.contains(name)) {
-        return Some(("ShortNamesConflict", in_use(name)));
+    if let Some(categories) = crd.pointer("/spec/names/categories") {
+        accepted["categories"] = categories.clone();
     }
-    for (field, reason) in [("kind", "KindConflict"), ("listKind", "ListKindConflict")] {
-        let name = name_of(field);
-        if kinds.contains(name.as_str()) {
-            return Some((reason, in_use(&name)));
-        }
-    }
-    None
+    (accepted, conflict)
 }
 
 fn stored_versions(crd: &Value) -> Value {
@@ -153,7 +157,9 @@ mod tests {
         complete(&mut foos, &registry.cluster("dev"), "2026-01-01T00:00:00Z");
         assert!(is_established(&foos));
         assert_eq!(foos["status"]["storedVersions"], json!(["v1"]));
-        assert_eq!(foos["metadata"]["finalizers"], json!([CLEANUP_FINALIZER]));
+        let mut going = foos.clone();
+        begin_deletion(&mut going, "2026-01-01T00:00:00Z");
+        assert_eq!(going["metadata"]["finalizers"], json!([CLEANUP_FINALIZER]));
         registry.publish("dev", &foos);
         assert!(registry.resolve("dev", "ex.io", "v1", "foos").is_some());
         assert!(registry.resolve("prod", "ex.io", "v1", "foos").is_none());
@@ -169,6 +175,7 @@ mod tests {
         complete(&mut others, &registry.cluster("dev"), "t");
         assert!(!is_established(&others));
         assert_eq!(others["status"]["conditions"][0]["reason"], "KindConflict");
+        assert_eq!(others["status"]["acceptedNames"], json!({"plural": "others", "kind": ""}));
     }
 
     #[test]

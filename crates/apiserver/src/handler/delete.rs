@@ -18,7 +18,7 @@ use crate::options::{DeleteOptions, Propagation};
 use crate::respond::{Reply, warn};
 use crate::strategy::has_generation;
 use crate::write::{self, is_ready_to_go};
-use crate::{Error, body};
+use crate::{Error, body, crd};
 
 /// Namespaces no one may delete, as `NamespaceLifecycle`.
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
@@ -150,7 +150,10 @@ fn mark(call: &Call, options: &DeleteOptions, old: &Value) -> Value {
             metadata.insert("deletionGracePeriodSeconds".to_owned(), Value::from(grace));
         }
     }
-    if is_first && has_generation(&call.resource) {
+    let is_definition = crd::is_definition(&call.resource);
+    if is_first && is_definition {
+        crd::begin_deletion(&mut marked, &call.now());
+    } else if is_first && has_generation(&call.resource) {
         let next = object::generation(old) + 1;
         object::metadata_mut(&mut marked).insert("generation".to_owned(), Value::from(next));
     }
