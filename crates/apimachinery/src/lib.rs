@@ -7,6 +7,7 @@
 
 pub mod builtin;
 pub mod gvk;
+pub mod health;
 pub mod json;
 pub mod managed_fields;
 pub mod names;
