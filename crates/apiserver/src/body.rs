@@ -52,7 +52,7 @@ pub(crate) fn read_object(
     bytes: &Bytes,
     warnings: &mut Vec<String>,
 ) -> Result<Value, Error> {
-    let Body { mut value, duplicates } = read(&call.content_type, bytes)?;
+    let Body { mut value, duplicates } = read(&call.content_type, bytes).map_err(|error| named(call, error))?;
     if !value.is_object() {
         let kind = &call.resource.kind;
         return Err(Error::bad_request(format!("the object provided is unrecognized (must be of type {kind})")));
@@ -68,6 +68,13 @@ pub(crate) fn read_object(
     check_fields(call, options, &mut value, &duplicates).map(|found| warnings.extend(found)).map_err(cannot)?;
     check_place(call, &mut value)?;
     Ok(value)
+}
+
+/// Says which kind was expected, where a body cannot be read at all.
+fn named(call: &Call, mut error: Error) -> Error {
+    let kind = format!("unrecognized (must be of type {}): couldn't", call.resource.kind);
+    error.message = error.message.replace("unrecognized: couldn't", &kind);
+    error
 }
 
 /// The kind must be the resource's; what is left out is filled in.
@@ -125,17 +132,20 @@ pub(crate) fn check_fields(
     }
 }
 
+/// In the words of Go's decoder, as far as a schema knows them.
 fn wrong_type(kind: &str, error: &mainstay_apimachinery::FieldError) -> String {
-    let found = match &error.value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(text) if !text.starts_with("array") && !text.starts_with("object") => "string",
-        Value::String(text) => text,
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
+    let found = match error.value.as_str() {
+        Some("integer" | "number") => "number",
+        Some("boolean") => "bool",
+        Some(other) => other,
+        None => "value",
     };
-    format!("json: cannot unmarshal {found} into Go struct field {kind}.{}: {}", error.path, error.detail)
+    let wanted = error.detail.split("must be of type ").nth(1).and_then(|rest| rest.split(':').next());
+    format!(
+        "json: cannot unmarshal {found} into Go struct field {kind}.{} of type {}",
+        error.path,
+        wanted.unwrap_or("other")
+    )
 }
 
 /// The namespace must be the path's; what is left out is filled in. The name must be the path's, if that has one.

@@ -181,6 +181,12 @@ impl Error {
         Self::invalid_kind(&Subject { name: "", group: "meta.k8s.io", kind }, errors)
     }
 
+    /// 422: a scale is invalid.
+    #[must_use]
+    pub fn invalid_scale(name: &str, errors: &[FieldError]) -> Self {
+        Self::invalid_kind(&Subject { name, group: "autoscaling", kind: "Scale" }, errors)
+    }
+
     fn invalid_kind(subject: &Subject<'_>, errors: &[FieldError]) -> Self {
         let dot = if subject.group.is_empty() { "" } else { "." };
         let list = joined(errors.iter().map(ToString::to_string));
@@ -250,6 +256,13 @@ impl Error {
     #[must_use]
     pub fn unsupported_patch() -> Self {
         Self::about(415, "UnsupportedMediaType", "415: Unsupported Media Type".to_owned(), Map::new())
+    }
+
+    /// 415 of a patch of a custom resource, which has no strategic merge.
+    #[must_use]
+    pub fn unsupported_custom_patch() -> Self {
+        let message = "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+        Self::plain(415, "UnsupportedMediaType", message)
     }
 
     /// 410: what was asked for is no longer kept.

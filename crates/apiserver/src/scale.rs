@@ -1,8 +1,8 @@
 //! The scale subresource: `autoscaling/v1` `Scale` read from and written to an object.
 //! It must not know storage.
 
-use mainstay_apimachinery::object;
 use mainstay_apimachinery::selector::LabelSelector;
+use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, object};
 use serde_json::{Map, Value, json};
 
 use crate::Error;
@@ -39,8 +39,13 @@ pub(crate) fn of(resource: &Resource, object: &Value) -> Result<Value, Error> {
         .filter_map(|field| Some(((*field).to_owned(), object.get("metadata")?.get(*field)?.clone())))
         .collect();
     let mut spec = Map::new();
-    if let Some(replicas) = at(&paths.spec_replicas).filter(|replicas| *replicas != 0) {
-        spec.insert("replicas".to_owned(), Value::from(replicas));
+    match at(&paths.spec_replicas) {
+        Some(0) => {}
+        Some(replicas) => drop(spec.insert("replicas".to_owned(), Value::from(replicas))),
+        None if resource.custom.is_some() => {
+            return Err(Error::internal(format!("the spec replicas field {:?} does not exist", paths.spec_replicas)));
+        }
+        None => {}
     }
     Ok(json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status}))
 }
@@ -59,6 +64,7 @@ pub(crate) fn into(resource: &Resource, object: &Value, scale: &Value) -> Result
     let mut scaled = object.clone();
     let replicas = scale.pointer("/spec/replicas").cloned().unwrap_or_else(|| json!(0));
     let path = paths(resource).spec_replicas;
+    check(resource, object::name(object), &path, &replicas)?;
     let mut place = &mut scaled;
     for part in path.split('.').filter(|part| !part.is_empty()) {
         if !place.is_object() {
@@ -71,4 +77,19 @@ pub(crate) fn into(resource: &Resource, object: &Value, scale: &Value) -> Result
         scaled["metadata"]["resourceVersion"] = Value::from(version);
     }
     Ok(scaled)
+}
+
+/// There is no negative number of replicas.
+fn check(resource: &Resource, name: &str, path: &str, replicas: &Value) -> Result<(), Error> {
+    if replicas.as_i64().is_some_and(|replicas| replicas >= 0) {
+        return Ok(());
+    }
+    let error = |path: FieldPath, why| FieldError::new(FieldErrorKind::Invalid, path, replicas.clone(), why);
+    Err(if resource.custom.is_some() {
+        let error = error(FieldPath::root().child(path), "should be a non-negative integer");
+        Error::invalid(resource, name, &[error])
+    } else {
+        let path = FieldPath::root().child("spec").child("replicas");
+        Error::invalid_scale(name, &[error(path, "must be greater than or equal to 0")])
+    })
 }

@@ -78,10 +78,7 @@ fn initial_status(resource: &Resource, object: &mut Value) {
     match (&*resource.group, &*resource.plural) {
         ("", "nodes") => {}
         ("", "namespaces") => namespace(object),
-        ("", "pods") => {
-            let class = qos_class(fields.get("spec").unwrap_or(&Value::Null));
-            fields.insert("status".to_owned(), json!({"phase": "Pending", "qosClass": class}));
-        }
+        ("", "pods") => pod(object),
         ("", "persistentvolumes" | "persistentvolumeclaims") => {
             fields.insert("status".to_owned(), json!({"phase": "Pending"}));
         }
@@ -101,6 +98,26 @@ fn namespace(object: &mut Value) {
     if !finalizers.iter().any(|finalizer| finalizer == "kubernetes") {
         let all: Vec<Value> = finalizers.into_iter().chain([Value::from("kubernetes")]).collect();
         object["spec"] = json!({"finalizers": all});
+    }
+}
+
+/// As the pod strategy and the admission plugins `Priority` and `DefaultTolerationSeconds`.
+fn pod(object: &mut Value) {
+    let class = qos_class(&object["spec"]);
+    object["status"] = json!({"phase": "Pending", "qosClass": class});
+    let Some(spec) = object["spec"].as_object_mut() else { return };
+    spec.entry("priority").or_insert_with(|| json!(0));
+    spec.entry("preemptionPolicy").or_insert_with(|| json!("PreemptLowerPriority"));
+    let tolerations = spec.entry("tolerations").or_insert_with(|| json!([]));
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let Some(list) = tolerations.as_array_mut() else { return };
+        let covers = |known: &Value| {
+            let of_key = known.get("key").is_none_or(|given| given == key);
+            of_key && known.get("effect").is_none_or(|effect| effect == "NoExecute")
+        };
+        if !list.iter().any(covers) {
+            list.push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
+        }
     }
 }
 
@@ -155,7 +172,7 @@ fn keep_all_but_status(old: &Value, new: &mut Value) {
 }
 
 fn keep_all_but_finalizers(old: &Value, new: &mut Value) {
-    let finalizers = new.pointer("/spec/finalizers").cloned();
+    let finalizers = new.pointer("/spec/finalizers").filter(|list| **list != json!([])).cloned();
     *new = old.clone();
     set_or_remove(&mut new["spec"], "finalizers", finalizers);
 }
@@ -197,10 +214,14 @@ fn keep_metadata(resource: &Resource, old: &Value, new: &mut Value) {
 
 /// Whether anything but metadata and status differs; a Deployment's annotations count too, as upstream.
 fn wants_changed(resource: &Resource, old: &Value, new: &Value) -> bool {
-    let wanted = |object: &Value| -> Map<String, Value> {
-        let fields = object.as_object().into_iter().flatten();
-        let wanted = fields.filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status" | "apiVersion" | "kind"));
-        wanted.map(|(name, value)| (name.clone(), value.clone())).collect()
+    let counts = |name: &str| match name {
+        "metadata" | "apiVersion" | "kind" => false,
+        "status" => !resource.has_status(),
+        _ => true,
+    };
+    let wanted = |object: &'_ Value| -> Vec<(String, Value)> {
+        let fields = object.as_object().into_iter().flatten().filter(|(name, _)| counts(name));
+        fields.map(|(name, value)| (name.clone(), value.clone())).collect()
     };
     let annotated = &*resource.group == "apps" && &*resource.plural == "deployments";
     wanted(old) != wanted(new) || (annotated && object::annotations(old) != object::annotations(new))

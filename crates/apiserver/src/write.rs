@@ -42,16 +42,18 @@ pub(crate) async fn create(
     mut object: Value,
     ownership: Ownership,
 ) -> Result<Written, Error> {
+    check_definition(call, &object)?;
     name(call, &mut object)?;
-    strategy::prepare_create(&call.resource, &mut object, call.server.options().ids.uid(), &call.now());
-    strategy::set_defaults(&call.resource, &mut object);
     let name = object::name(&object).to_owned();
-    let chain = &call.server.options().admission;
     check_namespace_snapshot(call, &name)?;
-    admission::mutate(chain, &call.admission(Operation::Create, &name, None), &mut object)?;
+    strategy::set_defaults(&call.resource, &mut object);
+    // As upstream, the writer owns the defaults, but neither what admission nor what the strategy adds.
     if ownership == Ownership::Writer {
         object = managers::update(call, options, None, object);
     }
+    let chain = &call.server.options().admission;
+    admission::mutate(chain, &call.admission(Operation::Create, &name, None), &mut object)?;
+    strategy::prepare_create(&call.resource, &mut object, call.server.options().ids.uid(), &call.now());
     validation::check(call, &object, None)?;
     let warnings = admission::validate(chain, &call.admission(Operation::Create, &name, None), Some(&object))?;
     let object = if options.dry_run {
@@ -61,6 +63,15 @@ pub(crate) async fn create(
         insert(call, object).await?
     };
     Ok(Written { object, warnings, created: true })
+}
+
+/// Objects of a definition that is being deleted are only taken away.
+fn check_definition(call: &Call, object: &Value) -> Result<(), Error> {
+    if call.resource.custom.as_ref().is_some_and(|custom| custom.terminating) {
+        let why = "create not allowed while custom resource definition is terminating";
+        return Err(Error::forbidden(&call.resource, object::name(object), why));
+    }
+    Ok(())
 }
 
 fn name(call: &Call, object: &mut Value) -> Result<(), Error> {
@@ -170,14 +181,14 @@ fn finish(
     (mut new, ownership): (Value, Ownership),
 ) -> Result<(Value, Vec<String>), Error> {
     check_identity(call, old, &new)?;
-    strategy::prepare_update(&call.resource, old, &mut new, call.subresource_str());
     strategy::set_defaults(&call.resource, &mut new);
-    let name = object::name(old).to_owned();
-    let chain = &call.server.options().admission;
-    admission::mutate(chain, &call.admission(Operation::Update, &name, Some(old)), &mut new)?;
     if ownership == Ownership::Writer {
         new = managers::update(call, options, Some(old), new);
     }
+    let name = object::name(old).to_owned();
+    let chain = &call.server.options().admission;
+    admission::mutate(chain, &call.admission(Operation::Update, &name, Some(old)), &mut new)?;
+    strategy::prepare_update(&call.resource, old, &mut new, call.subresource_str());
     if same(old, &new) {
         return Ok((old.clone(), Vec::new()));
     }

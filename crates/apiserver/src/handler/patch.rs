@@ -30,6 +30,7 @@ pub(crate) async fn patch(call: &Call, bytes: &Bytes) -> Result<Reply, Error> {
         "application/json-patch+json" => Patch::Json,
         "application/merge-patch+json" => Patch::Merge,
         "application/strategic-merge-patch+json" if call.resource.custom.is_none() => Patch::Strategic,
+        _ if call.resource.custom.is_some() => return Err(Error::unsupported_custom_patch()),
         _ => return Err(Error::unsupported_patch()),
     };
     let options = WriteOptions::parse(call, "PatchOptions", false)?;
@@ -87,7 +88,19 @@ fn desired(call: &Call, options: &WriteOptions, patch: &Patch, old: &Value) -> R
     }
     let warnings = body::check_fields(call, options, &mut patched, &[]).map_err(invalid)?;
     body::check_place(call, &mut patched)?;
+    check_uid(call, old, &patched)?;
     Ok(Desired { object: patched, warnings, ownership: Ownership::Writer })
+}
+
+/// A patch cannot make another object of it.
+fn check_uid(call: &Call, old: &Value, new: &Value) -> Result<(), Error> {
+    let uid = object::uid(new);
+    if uid.is_empty() || uid == object::uid(old) {
+        return Ok(());
+    }
+    let path = FieldPath::root().child("metadata").child("uid");
+    let error = FieldError::new(FieldErrorKind::Invalid, path, Value::from(uid), "field is immutable");
+    Err(Error::invalid(&call.resource, call.name_str(), &[error]))
 }
 
 fn patched(call: &Call, patch: &Patch, target: &Value) -> Result<Value, Error> {
@@ -114,6 +127,7 @@ async fn apply(call: &Call, bytes: &Bytes) -> Result<Reply, Error> {
         let exists = call.server.snapshot().get(&call.object_key(call.name_str())).is_some();
         let result = if exists || call.subresource.is_some() {
             write::change(call, &options, |old| {
+                check_uid(call, old, &applied)?;
                 let object = apply_to(call, &options, old, &applied)?;
                 Ok(Desired { object, warnings: Vec::new(), ownership: Ownership::Applied })
             })

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod crud;
+mod https;
 mod lifecycle;
 mod transcripts;
 mod watch;

@@ -1,0 +1,187 @@
+//! The server over HTTPS: a certificate authority of its own, certificates from it, and slow clients cut off.
+//! It must not know requests.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use mainstay_controller_runtime::{CancellationToken, Clock};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::server::ApiServer;
+
+/// Why HTTPS cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A certificate could not be made or read.
+    #[error("failed to make a certificate for {name}: {reason}")]
+    Certificate {
+        /// Whose certificate.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The listener failed.
+    #[error("failed to serve HTTPS")]
+    Serve(#[source] std::io::Error),
+}
+
+/// A certificate and its key, in PEM.
+#[derive(Clone)]
+pub struct Certified {
+    /// The certificate.
+    pub certificate: String,
+    /// The key.
+    pub key: String,
+}
+
+/// Prints no key.
+impl std::fmt::Debug for Certified {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Certified")
+    }
+}
+
+/// A local certificate authority.
+pub struct LocalCa {
+    issuer: Issuer<'static, KeyPair>,
+    pem: Certified,
+    clock: Clock,
+}
+
+/// How long the authority's own certificate is valid, as kubeadm's: ten years.
+const CA_LIFETIME: Duration = Duration::from_hours(10 * 365 * 24);
+/// Certificates are valid from a little before they are made, for clients whose clocks are behind.
+const BACKDATED: Duration = Duration::from_hours(1);
+/// Time a client has for sending the headers of a request, and for finishing its requests at a shutdown.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
+
+impl LocalCa {
+    /// A new authority.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn generate(clock: &Clock) -> Result<Self, Error> {
+        let name = "mainstay-local-ca";
+        let key = KeyPair::generate().map_err(|error| failed(name, &error))?;
+        let mut params = params(name, &[], (clock, CA_LIFETIME))?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages =
+            vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        let certificate = params.self_signed(&key).map_err(|error| failed(name, &error))?;
+        Self::load(Certified { certificate: certificate.pem(), key: key.serialize_pem() }, clock)
+    }
+
+    /// An authority made earlier.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn load(pem: Certified, clock: &Clock) -> Result<Self, Error> {
+        let name = "mainstay-local-ca";
+        let key = KeyPair::from_pem(&pem.key).map_err(|error| failed(name, &error))?;
+        let issuer = Issuer::from_ca_cert_pem(&pem.certificate, key).map_err(|error| failed(name, &error))?;
+        Ok(Self { issuer, pem, clock: clock.clone() })
+    }
+
+    /// The authority's certificate and key, to be kept.
+    #[must_use]
+    pub fn pem(&self) -> &Certified {
+        &self.pem
+    }
+
+    /// A server's certificate for host names and addresses.
+    ///
+    /// # Errors
+    /// When a name is none.
+    pub fn issue(&self, name: &str, hosts: &[&str], lifetime: Duration) -> Result<Certified, Error> {
+        let key = KeyPair::generate().map_err(|error| failed(name, &error))?;
+        let mut params = params(name, hosts, (&self.clock, lifetime))?;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key, &self.issuer).map_err(|error| failed(name, &error))?;
+        Ok(Certified { certificate: certificate.pem(), key: key.serialize_pem() })
+    }
+}
+
+fn params(name: &str, hosts: &[&str], (clock, lifetime): (&Clock, Duration)) -> Result<CertificateParams, Error> {
+    let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+    let mut params = CertificateParams::new(hosts).map_err(|error| failed(name, &error))?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    let now = u64::try_from(clock.now().as_second()).unwrap_or(0);
+    let epoch = date_time_ymd(1970, 1, 1);
+    params.not_before = epoch + Duration::from_secs(now).saturating_sub(BACKDATED);
+    params.not_after = epoch + Duration::from_secs(now) + lifetime;
+    Ok(params)
+}
+
+fn failed(name: &str, reason: &dyn std::fmt::Display) -> Error {
+    Error::Certificate { name: name.to_owned(), reason: reason.to_string() }
+}
+
+impl ApiServer {
+    /// Serves HTTPS until shutdown.
+    ///
+    /// # Errors
+    /// When the certificate or the listener cannot be used.
+    pub async fn serve_https(
+        &self,
+        listener: TcpListener,
+        certified: &Certified,
+        shutdown: CancellationToken,
+    ) -> Result<(), Error> {
+        serve_https(self.router(), listener, certified, shutdown).await
+    }
+}
+
+/// Serves a router over HTTPS until shutdown.
+///
+/// # Errors
+/// When the certificate or the listener cannot be used.
+pub async fn serve_https(
+    router: axum::Router,
+    listener: TcpListener,
+    certified: &Certified,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let config = RustlsConfig::from_config(Arc::new(config(certified)?));
+    let handle = Handle::new();
+    let stopping = handle.clone();
+    let watcher = tokio::spawn(async move {
+        shutdown.cancelled().await;
+        stopping.graceful_shutdown(Some(SHUTDOWN_GRACE));
+    });
+    let acceptor = RustlsAcceptor::new(config).handshake_timeout(HEADER_TIMEOUT);
+    listener.set_nonblocking(true).map_err(Error::Serve)?;
+    let mut server = axum_server::from_tcp(listener).map_err(Error::Serve)?.acceptor(acceptor).handle(handle);
+    server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    server.http_builder().http2().timer(hyper_util::rt::TokioTimer::new()).keep_alive_interval(Some(KEEP_ALIVE));
+    let served = server.serve(router.into_make_service()).await.map_err(Error::Serve);
+    watcher.abort();
+    served
+}
+
+/// HTTP/2 connections are asked this often whether they are alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+fn config(certified: &Certified) -> Result<rustls::ServerConfig, Error> {
+    let chain = CertificateDer::pem_slice_iter(certified.certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(|error| failed("server", &error))?;
+    let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).map_err(|error| failed("server", &error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed("server", &error))?;
+    let mut config =
+        builder.with_no_client_auth().with_single_cert(chain, key).map_err(|error| failed("server", &error))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
