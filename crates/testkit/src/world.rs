@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Parts of metadata that tell when and by whom, not what.
 const VOLATILE: [&str; 5] = ["resourceVersion", "managedFields", "uid", "creationTimestamp", "generation"];
 
+/// Group of what the server keeps for itself, which no one can ask for.
+const BOOKKEEPING: &str = "internal.mainstay.dev";
+
 /// All objects by path: `cluster/resource.group/namespace/name`, the last two as far as they apply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct World {
@@ -40,7 +43,7 @@ impl World {
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut objects = BTreeMap::new();
-        for kind in snapshot.kinds() {
+        for kind in snapshot.kinds().filter(|kind| &*kind.group != BOOKKEEPING) {
             for record in snapshot.list(kind, None) {
                 let key = &record.key;
                 let resource = format!("{}.{}", kind.resource, kind.group);
