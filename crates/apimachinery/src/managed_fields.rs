@@ -28,11 +28,11 @@ pub use element::PathElement;
 pub use entries::Operation;
 pub use extract::TypeError;
 pub use set::{FieldSet, FieldsError};
+pub(crate) use typed::{Shape, Typed};
 
 use crate::{Schema, object};
 use compare::Comparison;
 use entries::Entry;
-use typed::Typed;
 
 /// Owns what an object held before anyone applied to it.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";

@@ -77,7 +77,7 @@ impl Level {
                 below.lists(typed, a, b);
                 false
             }
-            (Shape::Leaf, Shape::Leaf) => !same_value(old, new),
+            (Shape::Leaf, Shape::Leaf) => !typed.same(old, new),
             _ => {
                 below.removed = into_nodes(subtree(typed, old));
                 below.added = into_nodes(subtree(typed, new));

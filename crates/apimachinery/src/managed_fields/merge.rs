@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::element::{PathElement, same_value};
+use super::element::PathElement;
 use super::typed::{Shape, Typed};
 
 /// Writes what `config` says into `live`.
@@ -22,7 +22,7 @@ pub(super) fn merge(typed: Typed<'_>, live: &mut Value, config: &Value) {
             Value::Array(live) => merge_list(typed, live, config),
             _ => *live = fresh_list(typed, config),
         },
-        Shape::Leaf if same_value(live, config) => {}
+        Shape::Leaf if typed.same(live, config) => {}
         Shape::Leaf => *live = config.clone(),
     }
 }

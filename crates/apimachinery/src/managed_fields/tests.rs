@@ -402,8 +402,9 @@ proptest! {
     #[test]
     fn everything_applied_is_owned_and_there(history in history(), spec in specs()) {
         let object = forced(&play(&history), "a", spec.clone());
-        let set = extract::field_set(Typed::root(&schema()), &config(spec)).unwrap().difference(&UNOWNED);
+        let set = extract::field_set(Typed::root(&schema()), &config(spec.clone())).unwrap().difference(&UNOWNED);
         prop_assert_eq!(&owned_by(&object, "a", Operation::Apply), &set);
+        prop_assert!(crate::diff::covers(&object, &config(spec), Some(&schema())));
     }
 
     #[test]

@@ -6,25 +6,26 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 
-use super::element::PathElement;
+use super::element::{PathElement, same_value};
+use crate::quantity::Quantity;
 use crate::schema::{ListType, Schema, Type};
 
 /// A place in an object, with what is known of its type.
 #[derive(Clone, Copy)]
-pub(super) struct Typed<'a> {
+pub(crate) struct Typed<'a> {
     schema: Option<&'a Schema>,
     root: bool,
 }
 
 /// A field of a map: its type, whether the schema names it, and whether it may be there at all.
-pub(super) struct Field<'a> {
-    pub(super) typed: Typed<'a>,
-    pub(super) named: bool,
-    pub(super) declared: bool,
+pub(crate) struct Field<'a> {
+    pub(crate) typed: Typed<'a>,
+    pub(crate) named: bool,
+    pub(crate) declared: bool,
 }
 
 /// What a value is for merging.
-pub(super) enum Shape<'v> {
+pub(crate) enum Shape<'v> {
     /// One value: a scalar, an atomic list or map, or a value that does not fit its schema.
     Leaf,
     /// A map whose fields merge one by one. `null` is an empty one.
@@ -37,12 +38,12 @@ static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 impl<'a> Typed<'a> {
     /// The root of an object of this kind.
-    pub(super) fn root(schema: &'a Schema) -> Self {
+    pub(crate) fn root(schema: &'a Schema) -> Self {
         Self { schema: Some(schema), root: true }
     }
 
     /// What a value here is for merging.
-    pub(super) fn shape<'v>(&self, value: &'v Value) -> Shape<'v> {
+    pub(crate) fn shape<'v>(&self, value: &'v Value) -> Shape<'v> {
         match value {
             Value::Object(map) if self.granular_map() => Shape::Map(map),
             Value::Array(items) if self.granular_list() => Shape::List(items),
@@ -73,7 +74,7 @@ impl<'a> Typed<'a> {
     }
 
     /// The field of this map with a name.
-    pub(super) fn field(&self, name: &str) -> Field<'a> {
+    pub(crate) fn field(&self, name: &str) -> Field<'a> {
         let Some(schema) = self.schema else { return Field::unknown(true) };
         if self.root && matches!(name, "apiVersion" | "kind") {
             return Field::known(None, true);
@@ -90,7 +91,7 @@ impl<'a> Typed<'a> {
     }
 
     /// The type of the items of this list.
-    pub(super) fn items(&self) -> Typed<'a> {
+    pub(crate) fn items(&self) -> Typed<'a> {
         Typed { schema: self.schema.and_then(|s| s.items.as_deref()), root: false }
     }
 
@@ -100,17 +101,32 @@ impl<'a> Typed<'a> {
     }
 
     /// Whether `null` may be stored here.
-    pub(super) fn nullable(&self) -> bool {
+    pub(crate) fn nullable(&self) -> bool {
         self.schema.is_none_or(|s| s.nullable || s.type_.is_none() && !s.int_or_string)
     }
 
     /// Whether this is the root of a built-in kind, whose upstream type is a Go struct.
-    pub(super) fn is_builtin(&self) -> bool {
+    pub(crate) fn is_builtin(&self) -> bool {
         self.root && self.schema.is_some_and(|schema| !schema.group_version_kinds.is_empty())
     }
 
+    /// Whether two leaves here have the same value: `1` and `1.0` have, and so have the quantities `0.5` and `500m`.
+    pub(crate) fn same(&self, a: &Value, b: &Value) -> bool {
+        same_value(a, b) || self.schema.is_some_and(|s| s.format.as_deref() == Some("quantity")) && same_quantity(a, b)
+    }
+
+    /// What the schema says here; `None` where there is none.
+    pub(crate) fn schema(&self) -> Option<&'a Schema> {
+        self.schema
+    }
+
+    /// The same place, but of a kind nothing is known of.
+    pub(crate) fn unknown() -> Self {
+        Self { schema: None, root: false }
+    }
+
     /// What is wrong with the JSON type of a value, in upstream's words.
-    pub(super) fn type_error(&self, value: &Value) -> Option<String> {
+    pub(crate) fn type_error(&self, value: &Value) -> Option<String> {
         let schema = self.schema?;
         let expected = match (schema.type_?, value) {
             _ if schema.int_or_string => return None,
@@ -129,7 +145,7 @@ impl<'a> Typed<'a> {
     ///
     /// # Errors
     /// In upstream's words, when the item cannot be told from others.
-    pub(super) fn element(&self, item: &Value) -> Result<PathElement, String> {
+    pub(crate) fn element(&self, item: &Value) -> Result<PathElement, String> {
         match self.schema.map(|schema| &schema.list_type) {
             Some(ListType::Map(keys)) => self.keyed(keys, item),
             _ => match item {
@@ -167,6 +183,10 @@ impl<'a> Field<'a> {
     fn unknown(declared: bool) -> Self {
         Self { typed: Typed { schema: None, root: false }, named: false, declared }
     }
+}
+
+fn same_quantity(a: &Value, b: &Value) -> bool {
+    matches!((Quantity::from_value(a), Quantity::from_value(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Whether a map may hold fields its schema does not name.
