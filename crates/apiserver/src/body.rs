@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::call::{Call, same_group};
 use crate::options::{Validation, WriteOptions};
+use crate::strategy;
 
 /// A body as it was sent.
 pub(crate) struct Body {
@@ -152,6 +153,12 @@ fn wrong_type(kind: &str, error: &mainstay_apimachinery::FieldError) -> String {
 pub(crate) fn check_place(call: &Call, value: &mut Value) -> Result<(), Error> {
     if !value["metadata"].is_object() {
         value["metadata"] = Value::Object(serde_json::Map::new());
+    }
+    // A list of managed fields that is there and empty says that they shall be cleared.
+    let managers = object::metadata_mut(value).remove("managedFields");
+    strategy::tidy_metadata(object::metadata_mut(value));
+    if let Some(managers) = managers.filter(|managers| !managers.is_null()) {
+        object::metadata_mut(value).insert("managedFields".to_owned(), managers);
     }
     match (&call.namespace, object::namespace(value)) {
         (Some(namespace), None) => object::set_namespace(value, namespace),

@@ -238,6 +238,13 @@ impl Error {
         Self::about(406, "NotAcceptable", message.to_owned(), Map::new())
     }
 
+    /// 406: a list's form was asked for, of one object.
+    #[must_use]
+    pub fn not_a_list(kind: &str) -> Self {
+        let message = "you requested PartialObjectMetadataList, but the requested object is not a list";
+        Self::plain(406, "NotAcceptable", format!("{message} ({kind})"))
+    }
+
     /// 413: the body is larger than `limit` bytes.
     #[must_use]
     pub fn too_large(limit: usize) -> Self {
@@ -273,8 +280,10 @@ impl Error {
 
     /// 504: the revision asked for does not exist yet.
     #[must_use]
-    pub fn too_large_version(message: String) -> Self {
-        let details = json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1});
+    pub fn too_large_version(requested: u64, current: u64) -> Self {
+        let cause = json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
+        let message = format!("Timeout: Too large resource version: {requested}, current: {current}");
+        let details = json!({"causes": [cause], "retryAfterSeconds": 1});
         Self { details: Some(Box::new(details)), ..Self::plain(504, "Timeout", message) }
     }
 

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// A user and their groups, as `user.Info`.
@@ -34,9 +35,15 @@ impl Identity {
     /// The service account of a controller, by its crate's short name.
     #[must_use]
     pub fn controller(name: &str) -> Self {
-        let namespace_group = format!("system:serviceaccounts:{CONTROLLER_NAMESPACE}");
+        Self::service_account(CONTROLLER_NAMESPACE, name)
+    }
+
+    /// A service account.
+    #[must_use]
+    pub fn service_account(namespace: &str, name: &str) -> Self {
+        let namespace_group = format!("system:serviceaccounts:{namespace}");
         let groups = ["system:serviceaccounts", &namespace_group, "system:authenticated"];
-        Self::new(format!("system:serviceaccount:{CONTROLLER_NAMESPACE}:{name}"), &groups)
+        Self::new(format!("system:serviceaccount:{namespace}:{name}"), &groups)
     }
 }
 
@@ -81,20 +88,37 @@ impl Authorizer for AllowAuthenticated {
 #[derive(Clone, Default)]
 pub struct Tokens {
     /// By digest, so that a lookup's time tells nothing about a token.
-    known: Arc<RwLock<HashMap<[u8; 32], Arc<Identity>>>>,
+    known: Arc<RwLock<HashMap<[u8; 32], Known>>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    identity: Arc<Identity>,
+    until: Timestamp,
 }
 
 impl Tokens {
     /// Lets a token stand for an identity.
     pub fn insert(&self, token: &str, identity: Identity) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(digest(token), Arc::new(identity));
+        self.insert_until(token, identity, Timestamp::MAX);
     }
 
-    /// Whose token it is.
+    /// Lets a token stand for an identity for a while.
+    pub fn insert_until(&self, token: &str, identity: Identity, until: Timestamp) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(digest(token), Known { identity: Arc::new(identity), until });
+    }
+
+    /// Whose token it is, if it is still good; what is over is forgotten.
     #[must_use]
-    pub fn identity(&self, token: &str) -> Option<Arc<Identity>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(&digest(token)).cloned()
+    pub fn identity(&self, token: &str, now: Timestamp) -> Option<Arc<Identity>> {
+        let digest = digest(token);
+        let found = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned()?;
+        if found.until > now {
+            return Some(found.identity);
+        }
+        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+        None
     }
 }
 
@@ -117,8 +141,11 @@ mod tests {
     fn a_token_is_its_owner() {
         let tokens = Tokens::default();
         tokens.insert("secret", Identity::controller("gitops"));
-        let found = tokens.identity("secret").unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let found = tokens.identity("secret", now).unwrap();
         assert_eq!(found.user, "system:serviceaccount:mainstay-system:gitops");
-        assert_eq!(tokens.identity("other"), None);
+        assert_eq!(tokens.identity("other", now), None);
+        tokens.insert_until("short", Identity::admin(), now);
+        assert_eq!(tokens.identity("short", now), None);
     }
 }

@@ -12,7 +12,7 @@ pub(crate) enum Form {
     /// `meta.k8s.io/v1` `Table`.
     Table,
     /// `meta.k8s.io/v1` `PartialObjectMetadata`, or its list.
-    PartialMetadata,
+    PartialMetadata { of_list: bool },
 }
 
 /// Form and encoding of an answer.
@@ -54,7 +54,8 @@ impl Accepted {
             "" => Form::Plain,
             _ if version != "v1" || group != "meta.k8s.io" => return None,
             "Table" => Form::Table,
-            "PartialObjectMetadata" | "PartialObjectMetadataList" => Form::PartialMetadata,
+            "PartialObjectMetadata" => Form::PartialMetadata { of_list: false },
+            "PartialObjectMetadataList" => Form::PartialMetadata { of_list: true },
             _ => return None,
         };
         Some(Self { form, yaml })
@@ -74,7 +75,10 @@ mod tests {
         let kubectl = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
         assert_eq!(form(kubectl), Ok(Form::Table));
         assert_eq!(form("application/vnd.kubernetes.protobuf,application/json"), Ok(Form::Plain));
-        assert_eq!(form("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"), Ok(Form::PartialMetadata));
+        assert_eq!(
+            form("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"),
+            Ok(Form::PartialMetadata { of_list: true })
+        );
         assert_eq!(form("*/*"), Ok(Form::Plain));
         assert_eq!(form("text/html"), Err(406));
         assert!(Accepted::parse(Some("application/yaml")).unwrap().yaml);

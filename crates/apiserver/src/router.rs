@@ -30,7 +30,8 @@ impl ApiServer {
         let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token =
             header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        token.and_then(|(_, token)| self.tokens().identity(token.trim())).ok_or_else(Error::unauthorized)
+        let now = self.clock().now();
+        token.and_then(|(_, token)| self.tokens().identity(token.trim(), now)).ok_or_else(Error::unauthorized)
     }
 }
 

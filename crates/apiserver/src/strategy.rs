@@ -228,7 +228,7 @@ fn wants_changed(resource: &Resource, old: &Value, new: &Value) -> bool {
 }
 
 /// Go leaves empty maps, lists and nulls of the metadata out.
-fn tidy_metadata(metadata: &mut Map<String, Value>) {
+pub(crate) fn tidy_metadata(metadata: &mut Map<String, Value>) {
     metadata.retain(|_, value| match value {
         Value::Null => false,
         Value::Object(map) => !map.is_empty(),

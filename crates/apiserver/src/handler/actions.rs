@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use mainstay_apimachinery::object;
+use mainstay_controller_runtime::clock::format_seconds;
 use serde_json::{Value, json};
 
 use crate::call::Call;
@@ -24,6 +25,8 @@ pub(crate) async fn create(call: &Call, bytes: &Bytes) -> Result<Reply, Error> {
             Ok(review_access(call, sent, &identity))
         }
         ("selfsubjectrulesreviews", "") => Ok(review_rules(call, sent)),
+        ("tokenreviews", "") => review_token(call, sent),
+        ("serviceaccounts", "token") => request_token(call, sent),
         ("pods", "binding") => bind(call, &sent, call.name_str()).await,
         ("bindings", "") => {
             let name = object::name(&sent).to_owned();
@@ -82,6 +85,39 @@ fn review_rules(call: &Call, review: Value) -> Reply {
         "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
     });
     reviewed(call, review, status)
+}
+
+fn review_token(call: &Call, review: Value) -> Result<Reply, Error> {
+    let token = review.pointer("/spec/token").and_then(Value::as_str).filter(|token| !token.is_empty());
+    let token = token.ok_or_else(|| Error::bad_request("token is required for TokenReview in authentication"))?;
+    let status = match call.server.tokens().identity(token, call.server.clock().now()) {
+        Some(identity) => json!({"authenticated": true, "user": user_info(&identity)}),
+        None => json!({"error": "invalid bearer token", "user": {}}),
+    };
+    Ok(reviewed(call, review, status))
+}
+
+/// Lifetime of a token nobody gave one, as upstream. Tokens are opaque and end with the process at the latest.
+const TOKEN_SECONDS: i64 = 3600;
+
+fn request_token(call: &Call, request: Value) -> Result<Reply, Error> {
+    let found = call.server.snapshot().get(&call.object_key(call.name_str())).cloned();
+    found.ok_or_else(|| call.not_found())?;
+    let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(TOKEN_SECONDS);
+    let expires = call.server.clock().now() + std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let token = call.server.options().ids.token();
+    let identity = Identity::service_account(call.namespace_str(), call.name_str());
+    call.server.tokens().insert_until(&token, identity, expires);
+    Ok(json_value(
+        201,
+        &json!({
+            "kind": "TokenRequest",
+            "apiVersion": "authentication.k8s.io/v1",
+            "metadata": {"name": call.name_str(), "namespace": call.namespace_str(), "creationTimestamp": call.now()},
+            "spec": {"audiences": ["https://kubernetes.default.svc"], "expirationSeconds": seconds, "boundObjectRef": null},
+            "status": {"token": token, "expirationTimestamp": format_seconds(expires)},
+        }),
+    ))
 }
 
 /// Sets a pod's node, once.

@@ -61,7 +61,14 @@ fn page(call: &Call, filter: &Filter) -> Result<Page, Error> {
     let kind = call.kind_key();
     let listed = snapshot.list_after(&kind, call.namespace.as_deref(), start);
     let mut chosen = listed.filter(|record| filter.matches(&call.resource, &record.key, &record.bytes));
-    let limit = call.query.integer("limit")?.filter(|limit| *limit > 0).and_then(|limit| usize::try_from(limit).ok());
+    // As upstream's watch cache, which answers "any state" with all there is.
+    let any = call.query.get("resourceVersion") == Some("0") && token.is_none();
+    let limit = call
+        .query
+        .integer("limit")?
+        .filter(|_| !any)
+        .filter(|limit| *limit > 0)
+        .and_then(|limit| usize::try_from(limit).ok());
     let records = chosen.by_ref().take(limit.unwrap_or(usize::MAX)).cloned().collect();
     // Only an unselected list says how many are left, so only there all of the rest is looked at.
     let left = if filter.is_everything() { usize::MAX } else { 1 };
@@ -84,23 +91,35 @@ fn snapshot(call: &Call, token: Option<&Token>) -> Result<Snapshot, Error> {
         };
     }
     check_match(requested, matching)?;
+    if call.query.is_on("sendInitialEvents") {
+        let path = FieldPath::root().child("sendInitialEvents");
+        let why = "sendInitialEvents is forbidden for list";
+        let error = FieldError::new(FieldErrorKind::Forbidden, path, Value::Null, why);
+        return Err(Error::invalid_options("ListOptions", &[error]));
+    }
     let Some(requested) = requested else { return Ok(now) };
-    let revision: u64 = requested.parse().map_err(|_| bad_version(requested))?;
+    let revision = reached(requested, &now)?;
     if matching == Some("Exact") {
         let too_old = |_: Compacted| Error::expired("The resourceVersion for the provided list is too old.");
         return now.rewind(&call.kind_key(), revision).map_err(too_old);
     }
-    if revision > now.revision() {
-        let message = format!("Too large resource version: {revision}, current: {}", now.revision());
-        return Err(Error::too_large_version(message));
-    }
     Ok(now)
+}
+
+/// The revision a reader has seen already; 504 if it is still to come.
+pub(crate) fn reached(requested: &str, now: &Snapshot) -> Result<u64, Error> {
+    let revision: u64 = requested.parse().map_err(|_| bad_version(requested))?;
+    if revision > now.revision() {
+        return Err(Error::too_large_version(revision, now.revision()));
+    }
+    Ok(revision)
 }
 
 fn bad_version(version: &str) -> Error {
     let path = FieldPath::root().child("resourceVersion");
     let detail = format!("strconv.ParseUint: parsing {version:?}: invalid syntax");
-    Error::bad_request(FieldError::new(FieldErrorKind::Invalid, path, Value::from(version), detail).to_string())
+    let error = FieldError::new(FieldErrorKind::Invalid, path, Value::from(version), detail);
+    Error::bad_request(format!("invalid resource version: {error}"))
 }
 
 fn check_match(requested: Option<&str>, matching: Option<&str>) -> Result<(), Error> {
@@ -165,7 +184,7 @@ pub(crate) fn render(call: &Call, records: &[Record], metadata: Value) -> Result
             let items = records.iter().map(|record| served(call, record)).collect();
             Ok(encode_reply(call, 200, &whole(&call.resource.api_version(), &call.resource.list_kind, metadata, items)))
         }
-        Form::PartialMetadata => {
+        Form::PartialMetadata { .. } => {
             let items = records.iter().map(|record| partial(&served(call, record))).collect();
             let list = whole("meta.k8s.io/v1", "PartialObjectMetadataList", metadata, items);
             Ok(encode_reply(call, 200, &list))

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::call::Call;
 use crate::convert::{parse, served_bytes, to_served};
+use crate::handler::list;
 use crate::negotiate::Form;
 use crate::respond::{Reply, encode, json_bytes, reply};
 use crate::table::{IncludeObject, TableRenderer, partial};
@@ -18,6 +19,7 @@ use crate::{scale, yaml};
 /// `GET` of an object or of a subresource of it.
 pub(crate) fn get(call: &Call) -> Result<Reply, Error> {
     let snapshot = call.server.snapshot();
+    call.query.get("resourceVersion").map(|requested| list::reached(requested, &snapshot)).transpose()?;
     let record = snapshot.get(&call.object_key(call.name_str())).ok_or_else(|| call.not_found())?;
     match call.subresource_str() {
         "" | "status" => object_bytes(call, 200, &record.bytes),
@@ -38,7 +40,8 @@ pub(crate) fn object_bytes(call: &Call, code: u16, stored: &Bytes) -> Result<Rep
 pub(crate) fn object_value(call: &Call, code: u16, served: &Value) -> Result<Reply, Error> {
     let shown = match call.accepted.form {
         Form::Plain => return Ok(encode_reply(call, code, served)),
-        Form::PartialMetadata => partial(served),
+        Form::PartialMetadata { of_list: true } => return Err(Error::not_a_list(&call.resource.kind)),
+        Form::PartialMetadata { .. } => partial(served),
         Form::Table => {
             let metadata = json!({"resourceVersion": object::resource_version(served)});
             renderer(call)?.table([served], metadata, call.server.clock().now())

@@ -148,7 +148,7 @@ impl Rendering {
     fn of(call: &Call) -> Result<Self, Error> {
         Ok(match call.accepted.form {
             Form::Plain => Self::Plain,
-            Form::PartialMetadata => Self::PartialMetadata,
+            Form::PartialMetadata { .. } => Self::PartialMetadata,
             Form::Table => Self::Table { renderer: Box::new(renderer(call)?), first: true },
         })
     }
