@@ -7,6 +7,7 @@ mod decode;
 mod defaults;
 mod resources;
 mod schemas;
+mod validate;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub use decode::{DecodeErrors, decode_errors};
 pub use defaults::defaults;
 pub use resources::{ResourceInfo, SubresourceInfo};
 pub use schemas::{definition, definition_name, definition_openapi};
+pub use validate::{validate, validate_metadata};
 
 /// All built-in resources, in the order discovery lists groups, versions and resources.
 #[must_use]

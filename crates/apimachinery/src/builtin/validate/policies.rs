@@ -1,0 +1,106 @@
+//! The rules of autoscalers, disruption budgets, roles and bindings. It must not know workloads.
+
+use serde_json::Value;
+
+use super::{Errors, field, is_empty, list, text, workloads};
+use crate::GroupVersionKind;
+
+pub(super) fn autoscaler(errors: &mut Errors, new: &Value) {
+    let spec = new.get("spec").unwrap_or(&Value::Null);
+    let path = field("spec");
+    let least = spec.get("minReplicas").and_then(Value::as_i64);
+    let most = spec.get("maxReplicas").and_then(Value::as_i64).unwrap_or(0);
+    if let Some(least) = least.filter(|least| *least < 1) {
+        errors.invalid(path.child("minReplicas"), least, "must be greater than or equal to 1");
+    }
+    if most < 1 {
+        errors.invalid(path.child("maxReplicas"), most, "must be greater than 0");
+    } else if least.is_some_and(|least| most < least) {
+        errors.invalid(path.child("maxReplicas"), most, "must be greater than or equal to `minReplicas`");
+    }
+    let target = spec.get("scaleTargetRef").unwrap_or(&Value::Null);
+    for name in ["kind", "name"].iter().filter(|name| text(target, name).is_empty()) {
+        errors.required(path.child("scaleTargetRef").child(name), "");
+    }
+}
+
+pub(super) fn disruption_budget(errors: &mut Errors, new: &Value) {
+    let spec = new.get("spec").unwrap_or(&Value::Null);
+    let path = field("spec");
+    if spec.get("minAvailable").is_some() && spec.get("maxUnavailable").is_some() {
+        errors.invalid(path.clone(), spec.clone(), "minAvailable and maxUnavailable cannot be both set");
+    }
+    for name in ["minAvailable", "maxUnavailable"] {
+        errors.non_negative(path.child(name), spec.get(name));
+        let Some(share) = spec.get(name).and_then(Value::as_str) else { continue };
+        let percent = share.strip_suffix('%').and_then(|digits| digits.parse::<u32>().ok());
+        match percent {
+            None => {
+                let detail = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  \
+                              or '93%', regex used for validation is '[0-9]+%')";
+                errors.invalid(path.child(name), share, detail);
+            }
+            Some(101..) => errors.invalid(path.child(name), share, "must not be greater than 100%"),
+            Some(_) => {}
+        }
+    }
+    if let Some(selector) = spec.get("selector") {
+        workloads::label_selector(errors, selector, &path.child("selector"));
+    }
+}
+
+/// Roles and bindings.
+pub(super) fn rbac(errors: &mut Errors, gvk: &GroupVersionKind, new: &Value, old: Option<&Value>) {
+    let is_cluster_wide = gvk.kind.starts_with("Cluster");
+    if gvk.kind.ends_with("Binding") {
+        binding(errors, new, old, is_cluster_wide);
+        return;
+    }
+    for (index, rule) in list(new, "rules") {
+        let path = field("rules").index(index);
+        if is_empty(rule.get("verbs")) {
+            errors.required(path.child("verbs"), "verbs must contain at least one value");
+        }
+        if !is_empty(rule.get("nonResourceURLs")) {
+            if !is_cluster_wide {
+                let detail = "namespaced rules cannot apply to non-resource URLs";
+                errors.invalid(path.child("nonResourceURLs"), rule["nonResourceURLs"].clone(), detail);
+            }
+            continue;
+        }
+        if is_empty(rule.get("apiGroups")) {
+            errors.required(path.child("apiGroups"), "resource rules must supply at least one api group");
+        }
+        if is_empty(rule.get("resources")) {
+            errors.required(path.child("resources"), "resource rules must supply at least one resource");
+        }
+    }
+}
+
+fn binding(errors: &mut Errors, new: &Value, old: Option<&Value>, is_cluster_wide: bool) {
+    let role = new.get("roleRef").unwrap_or(&Value::Null);
+    let path = field("roleRef");
+    let kinds: &[&str] = if is_cluster_wide { &["ClusterRole"] } else { &["Role", "ClusterRole"] };
+    if !kinds.contains(&text(role, "kind")) {
+        errors.not_supported(path.child("kind"), text(role, "kind"), kinds);
+    }
+    if text(role, "name").is_empty() {
+        errors.required(path.child("name"), "");
+    }
+    for (index, subject) in list(new, "subjects") {
+        let at = field("subjects").index(index);
+        if text(subject, "name").is_empty() {
+            errors.required(at.child("name"), "");
+        }
+        match text(subject, "kind") {
+            "ServiceAccount" if is_cluster_wide && text(subject, "namespace").is_empty() => {
+                errors.required(at.child("namespace"), "");
+            }
+            "ServiceAccount" | "User" | "Group" => {}
+            kind => errors.not_supported(at.child("kind"), kind, &["ServiceAccount", "User", "Group"]),
+        }
+    }
+    if old.and_then(|old| old.get("roleRef")).is_some_and(|old| old != role) {
+        errors.invalid(path, role.clone(), "cannot change roleRef");
+    }
+}

@@ -1,0 +1,188 @@
+//! The rules of kinds that make pods. It must not know the rules of pods themselves.
+
+use serde_json::{Value, json};
+
+use super::{Errors, field, is_empty, metadata, pods, text};
+use crate::selector::LabelSelector;
+use crate::{FieldPath, GroupVersionKind};
+
+/// Most characters in the name of a cron job: its jobs' names add eleven.
+const CRON_JOB_NAME_MAX: usize = 52;
+
+/// What may change in the spec of a stateful set.
+const STATEFUL_SET_MUTABLE: [&str; 7] = [
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+];
+
+/// `Deployment`, `ReplicaSet`, `DaemonSet`, `StatefulSet` and `ReplicationController`.
+pub(super) fn workload(errors: &mut Errors, gvk: &GroupVersionKind, new: &Value, old: Option<&Value>) {
+    if gvk.kind == "ControllerRevision" {
+        return;
+    }
+    let spec = new.get("spec").unwrap_or(&Value::Null);
+    let path = field("spec");
+    errors.non_negative(path.child("replicas"), spec.get("replicas"));
+    selector(errors, gvk, spec, &path);
+    let template_path = path.child("template");
+    template(errors, spec.get("template"), &template_path);
+    let policy = spec.pointer("/template/spec/restartPolicy").and_then(Value::as_str).unwrap_or("Always");
+    if policy != "Always" {
+        errors.not_supported(template_path.child("spec").child("restartPolicy"), policy, &["Always"]);
+    }
+    if gvk.kind == "Deployment" {
+        strategy(errors, spec, &path);
+    }
+    let Some(old) = old.and_then(|old| old.get("spec")) else { return };
+    match gvk.kind.as_str() {
+        "Deployment" | "ReplicaSet" | "DaemonSet" => {
+            errors.immutable(path.child("selector"), spec.get("selector"), old.get("selector"));
+        }
+        "StatefulSet" => stateful_set_stays(errors, spec, old, path),
+        _ => {}
+    }
+}
+
+fn selector(errors: &mut Errors, gvk: &GroupVersionKind, spec: &Value, path: &FieldPath) {
+    let at = path.child("selector");
+    let labels = spec.pointer("/template/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
+    let found = spec.get("selector").unwrap_or(&Value::Null);
+    let is_plain = gvk.kind == "ReplicationController";
+    if found.is_null() {
+        errors.required(at, "");
+    } else if is_empty(Some(found)) {
+        let kind = gvk.kind.to_lowercase();
+        errors.invalid(at, found.clone(), format!("empty selector is invalid for {kind}"));
+    } else if !is_plain {
+        label_selector(errors, found, &at);
+    }
+    let wrapped = if is_plain { json!({"matchLabels": found}) } else { found.clone() };
+    let matches =
+        !is_empty(Some(found)) && LabelSelector::from_object(&wrapped).is_ok_and(|selector| selector.matches(&labels));
+    if !matches {
+        let value = if labels.is_empty() { Value::Null } else { Value::Object(labels) };
+        let at = path.child("template").child("metadata").child("labels");
+        errors.invalid(at, value, "`selector` does not match template `labels`");
+    }
+}
+
+/// `ValidateLabelSelector`.
+pub(super) fn label_selector(errors: &mut Errors, selector: &Value, path: &FieldPath) {
+    if let Some(labels) = selector.get("matchLabels").and_then(Value::as_object) {
+        metadata::labels(errors, labels, &path.child("matchLabels"));
+    }
+    for (index, rule) in super::list(selector, "matchExpressions") {
+        let at = path.child("matchExpressions").index(index);
+        let has_values = !is_empty(rule.get("values"));
+        match text(rule, "operator") {
+            "In" | "NotIn" if !has_values => {
+                errors.required(at.child("values"), "must be specified when `operator` is 'In' or 'NotIn'");
+            }
+            "Exists" | "DoesNotExist" if has_values => {
+                let detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+                errors.forbidden(at.child("values"), detail);
+            }
+            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
+            operator => errors.invalid(at.child("operator"), operator, "not a valid selector operator"),
+        }
+        let key = text(rule, "key");
+        errors.grammar(&at.child("key"), key, crate::names::check_qualified_name(key));
+    }
+}
+
+fn template(errors: &mut Errors, template: Option<&Value>, path: &FieldPath) {
+    let empty = json!({});
+    let template = template.unwrap_or(&empty);
+    metadata::labels(errors, crate::object::labels(template), &path.child("labels"));
+    pods::pod_spec(errors, template.get("spec").unwrap_or(&empty), &path.child("spec"));
+}
+
+fn strategy(errors: &mut Errors, spec: &Value, path: &FieldPath) {
+    let at = path.child("strategy").child("rollingUpdate");
+    let Some(strategy) = spec.get("strategy") else { return };
+    let rolling = strategy.get("rollingUpdate");
+    if text(strategy, "type") == "Recreate" && rolling.is_some() {
+        errors.forbidden(at, "may not be specified when strategy `type` is 'Recreate'");
+        return;
+    }
+    let is_zero = |name: &str| matches!(rolling.and_then(|rolling| rolling.get(name)), Some(value) if *value == json!(0) || *value == json!("0%"));
+    if is_zero("maxUnavailable") && is_zero("maxSurge") {
+        let value = rolling.and_then(|rolling| rolling.get("maxUnavailable")).cloned().unwrap_or_default();
+        errors.invalid(at.child("maxUnavailable"), value, "may not be 0 when `maxSurge` is 0");
+    }
+}
+
+fn stateful_set_stays(errors: &mut Errors, new: &Value, old: &Value, path: FieldPath) {
+    let fixed = |spec: &Value| {
+        let mut spec = spec.clone();
+        if let Some(spec) = spec.as_object_mut() {
+            spec.retain(|name, _| !STATEFUL_SET_MUTABLE.contains(&name.as_str()));
+        }
+        spec
+    };
+    if fixed(new) != fixed(old) {
+        let detail = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
+                      'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
+                      'minReadySeconds' are forbidden";
+        errors.forbidden(path, detail);
+    }
+}
+
+pub(super) fn job(errors: &mut Errors, new: &Value, old: Option<&Value>) {
+    let spec = new.get("spec").unwrap_or(&Value::Null);
+    let path = field("spec");
+    job_spec(errors, spec, &path);
+    let Some(old) = old.and_then(|old| old.get("spec")) else { return };
+    let is_indexed = text(spec, "completionMode") == "Indexed";
+    if !is_indexed {
+        errors.immutable(path.child("completions"), spec.get("completions"), old.get("completions"));
+    }
+    for name in ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex"] {
+        errors.immutable(path.child(name), spec.get(name), old.get(name));
+    }
+    // While suspended, a queueing controller may still place the pods.
+    if old.get("suspend") != Some(&Value::Bool(true)) {
+        errors.immutable(path.child("template"), spec.get("template"), old.get("template"));
+    }
+}
+
+fn job_spec(errors: &mut Errors, spec: &Value, path: &FieldPath) {
+    let template_path = path.child("template");
+    template(errors, spec.get("template"), &template_path);
+    let at = template_path.child("spec").child("restartPolicy");
+    match spec.pointer("/template/spec/restartPolicy").and_then(Value::as_str) {
+        Some("OnFailure" | "Never") => {}
+        Some("Always") | None => errors.required(at, "valid values: \"OnFailure\", \"Never\""),
+        Some(other) => errors.not_supported(at, other, &["Never", "OnFailure"]),
+    }
+}
+
+pub(super) fn cron_job(errors: &mut Errors, new: &Value) {
+    let spec = new.get("spec").unwrap_or(&Value::Null);
+    let path = field("spec");
+    let name = crate::object::name(new);
+    if name.len() > CRON_JOB_NAME_MAX {
+        let detail = format!("must be no more than {CRON_JOB_NAME_MAX} characters");
+        errors.invalid(field("metadata").child("name"), name, detail);
+    }
+    schedule(errors, text(spec, "schedule"), path.child("schedule"));
+    let inner = spec.pointer("/jobTemplate/spec").cloned().unwrap_or_default();
+    job_spec(errors, &inner, &path.child("jobTemplate").child("spec"));
+}
+
+fn schedule(errors: &mut Errors, schedule: &str, path: FieldPath) {
+    let words: Vec<&str> = schedule.split_whitespace().collect();
+    if schedule.is_empty() {
+        errors.required(path, "");
+    } else if schedule.contains("TZ") {
+        errors.invalid(path, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+    } else if !schedule.starts_with('@') && words.len() != 5 {
+        let detail = format!("expected exactly 5 fields, found {}: [{}]", words.len(), words.join(" "));
+        errors.invalid(path, schedule, detail);
+    }
+}
