@@ -3,6 +3,7 @@
 
 mod crud;
 mod https;
+mod kubectl;
 mod lifecycle;
 mod transcripts;
 mod watch;
