@@ -105,13 +105,13 @@ mod tests {
         for line in ENUMS.lines().filter(|line| !line.starts_with('#')) {
             let mut words = line.split(' ');
             let (name, field) = (words.next().unwrap(), words.next().unwrap());
-            let line: Value = serde_json::from_str(TABLE.lines[name]).unwrap();
+            let line: Value = serde_json::from_str(TABLE.lines.get(name).unwrap_or_else(|| panic!("{name}"))).unwrap();
             let property = &line["properties"][field.trim_end_matches("[]")];
             let type_ = if field.ends_with("[]") { &property["items"]["type"] } else { &property["type"] };
             assert_eq!(type_, "string", "{name} {field}");
         }
         for (name, field, _) in KEY_DEFAULTS {
-            let line: Value = serde_json::from_str(TABLE.lines[name]).unwrap();
+            let line: Value = serde_json::from_str(TABLE.lines.get(name).unwrap_or_else(|| panic!("{name}"))).unwrap();
             assert_eq!(line["properties"][field]["type"], "string", "{name} {field}");
         }
     }

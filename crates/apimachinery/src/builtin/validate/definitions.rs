@@ -12,7 +12,8 @@ pub(super) fn check(errors: &mut Errors, new: &Value, old: Option<&Value>) {
     let path = field("spec");
     let group = text(spec, "group");
     let full_name = format!("{}.{group}", spec.pointer("/names/plural").and_then(Value::as_str).unwrap_or_default());
-    if object::name(new) != full_name {
+    // On an update the name cannot change, and a change of what it is made of is reported below.
+    if old.is_none() && object::name(new) != full_name {
         let detail = "must be spec.names.plural+\".\"+spec.group";
         errors.invalid(field("metadata").child("name"), object::name(new), detail);
     }
@@ -37,7 +38,9 @@ pub(super) fn check(errors: &mut Errors, new: &Value, old: Option<&Value>) {
             "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
         errors.invalid(path.child("preserveUnknownFields"), true, detail);
     }
-    let Some(old) = old.and_then(|old| old.get("spec")) else { return };
+    let Some(old) = old else { return };
+    stored_versions_stay(errors, spec, old);
+    let Some(old) = old.get("spec") else { return };
     for name in ["group", "scope"] {
         errors.immutable(path.child(name), spec.get(name), old.get(name));
     }
@@ -91,6 +94,7 @@ fn storage(errors: &mut Errors, spec: &Value, path: &FieldPath) {
     if versions.iter().filter(is_stored).count() != 1 {
         let shown: Vec<Value> = versions.iter().map(|version| shown(version)).collect();
         errors.invalid(path.child("versions"), shown, "must have exactly one version marked as storage version");
+        stored_versions(errors, &versions);
     }
     let mut seen = std::collections::BTreeSet::new();
     for (index, version) in versions.iter().enumerate() {
@@ -99,6 +103,35 @@ fn storage(errors: &mut Errors, spec: &Value, path: &FieldPath) {
         errors.grammar(&at, name, names::check_dns1035_label(name));
         if !seen.insert(name) {
             errors.duplicate(at, name);
+        }
+    }
+}
+
+/// What follows for the status that the server would write: the first storage version is the stored one.
+fn stored_versions(errors: &mut Errors, versions: &[&Value]) {
+    let stored = versions.iter().filter(|version| version.get("storage") == Some(&Value::Bool(true)));
+    let stored: Vec<&str> = stored.map(|version| text(version, "name")).collect();
+    let at = field("status").child("storedVersions");
+    match (stored.first(), stored.last()) {
+        (Some(first), Some(last)) => {
+            errors.invalid(at, json!([first]), format!("must have the storage version {last}"))
+        }
+        _ => errors.invalid(at, Value::Null, "must have at least one stored version"),
+    }
+}
+
+/// Versions that objects may still be stored in must stay.
+fn stored_versions_stay(errors: &mut Errors, spec: &Value, old: &Value) {
+    let found = old.get("status").unwrap_or(&Value::Null);
+    for (index, stored) in list(found, "storedVersions") {
+        let name = stored.as_str().unwrap_or_default();
+        if !list(spec, "versions").any(|(_, version)| text(version, "name") == name) {
+            let detail = format!(
+                "missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions \
+                 until a storage migration ensures no data remains persisted in {name} and removes {name} from \
+                 status.storedVersions"
+            );
+            errors.invalid(field("status").child("storedVersions").index(index), name, detail);
         }
     }
 }

@@ -1,0 +1,4 @@
+//! Properties that hold for every input, checked from outside of the crate.
+
+mod objects;
+mod texts;
