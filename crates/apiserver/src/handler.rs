@@ -36,6 +36,7 @@ pub(crate) async fn serve(
     identity: Arc<Identity>,
     request: Request<Body>,
 ) -> Reply {
+    server.count_call();
     answer(server, cluster, identity, request).await.unwrap_or_else(|error| refusal(&error))
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mainstay_controller_runtime::{Clock, Ids};
 use mainstay_store::{KindKey, Snapshot, Store};
@@ -58,6 +59,7 @@ struct Inner {
     store: Store,
     registry: Registry,
     options: Options,
+    calls: AtomicU64,
 }
 
 /// Namespaces that every cluster has from its start.
@@ -69,7 +71,8 @@ impl ApiServer {
     /// # Errors
     /// When what the store holds cannot be served.
     pub fn new(store: Store, options: Options) -> Result<Self, Error> {
-        let server = Self { inner: Arc::new(Inner { store, registry: Registry::new(), options }) };
+        let server =
+            Self { inner: Arc::new(Inner { store, registry: Registry::new(), options, calls: AtomicU64::new(0) }) };
         for cluster in server.clusters() {
             let kind = KindKey::new(cluster.as_str(), "apiextensions.k8s.io", "customresourcedefinitions");
             for record in server.snapshot().list(&kind, None) {
@@ -137,7 +140,8 @@ impl ApiServer {
         let store = self.inner.store.fork();
         let mut options = self.inner.options.clone();
         options.ids = Ids::seeded(store.snapshot().revision());
-        Self { inner: Arc::new(Inner { store, registry: self.inner.registry.fork(), options }) }
+        let registry = self.inner.registry.fork();
+        Self { inner: Arc::new(Inner { store, registry, options, calls: AtomicU64::new(0) }) }
     }
 
     /// The same server's objects seen at one moment.
@@ -162,6 +166,16 @@ impl ApiServer {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.inner.options.clock
+    }
+
+    /// How many calls were answered, of all clients together; a watch is one call.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.inner.calls.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_call(&self) {
+        self.inner.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The bearer tokens.

@@ -152,7 +152,7 @@ pub async fn serve_https(
     certified: &Certified,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let config = RustlsConfig::from_config(Arc::new(config(certified)?));
+    let config = RustlsConfig::from_config(Arc::new(server_config(certified)?));
     let handle = Handle::new();
     let stopping = handle.clone();
     let watcher = tokio::spawn(async move {
@@ -172,7 +172,11 @@ pub async fn serve_https(
 /// HTTP/2 connections are asked this often whether they are alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-fn config(certified: &Certified) -> Result<rustls::ServerConfig, Error> {
+/// The TLS configuration of a server with this certificate: HTTP/2 and HTTP/1.1.
+///
+/// # Errors
+/// When the certificate or its key cannot be read.
+pub fn server_config(certified: &Certified) -> Result<rustls::ServerConfig, Error> {
     let chain = CertificateDer::pem_slice_iter(certified.certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|error| failed("server", &error))?;
     let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).map_err(|error| failed("server", &error))?;

@@ -1,1 +1,59 @@
-//! placeholder
+//! The command line: arguments to one function per command, answers as text, JSON or YAML.
+//!
+//! It changes the world only as a user would, by writing an object or a git commit. It must not know how any engine
+//! works. Start at [`arguments`], then the command's file in `commands/`.
+
+mod arguments;
+mod commands;
+mod connection;
+mod error;
+mod output;
+mod paint;
+mod template;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+use crate::error::Error;
+
+/// Runs the command that the process's arguments name; the exit code is 0, 1 for a failure, 2 for wrong usage.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    mainstay_telemetry::tracing_setup::init(arguments.default_log_filter(), false);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&Error::Runtime(error)),
+    };
+    let outcome = runtime.block_on(run(arguments));
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(&error),
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Error> {
+    let common = arguments.common;
+    match arguments.command {
+        Command::Up(up) => commands::up::run(&common, up).await,
+        Command::New(new) => commands::new::run(&common, new).await,
+        Command::Get(get) => commands::get::run(&common, get).await,
+        Command::Tree(app) => commands::inspect::tree(&common, app).await,
+        Command::Status(status) => commands::status::run(&common, status).await,
+        Command::Why(app) => commands::inspect::why(&common, app).await,
+        Command::Timeline(app) => commands::inspect::timeline(&common, app).await,
+        Command::App(app) => commands::app::run(&common, app).await,
+        Command::Bench(bench) => commands::bench::run(&common, bench).await,
+    }
+}
+
+fn report(error: &Error) -> ExitCode {
+    anstream::eprintln!("{} {}", paint::bad("error:"), mainstay_telemetry::chain(error));
+    if let Some(hint) = error.hint() {
+        anstream::eprintln!("{} {hint}", paint::faint("hint:"));
+    }
+    ExitCode::FAILURE
+}

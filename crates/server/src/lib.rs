@@ -1,1 +1,19 @@
-//! placeholder
+//! The assembly: everything embedded, in one process. It alone wires stand-ins (store, API server, simulated
+//! clusters, git host) to the domains, and serves them on one port.
+//!
+//! It must not know how any engine works. Start at [`Server::start`].
+
+mod bootstrap;
+mod clusters;
+mod data_dir;
+mod engines;
+mod error;
+mod listen;
+mod plain;
+mod seed;
+mod server;
+
+pub use bootstrap::info_key;
+pub use error::Error;
+pub use mainstay_simcluster::Timings;
+pub use server::{MEMBERS, Options, Server};

@@ -15,6 +15,21 @@ const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDelet
 
 pub(super) fn check(errors: &mut Errors, gvk: &GroupVersionKind, new: &Value, old: Option<&Value>) {
     check_with(errors, new, old, name_rule(gvk));
+    if super::super::schema(gvk).is_some() {
+        known_finalizers(errors, new);
+    }
+}
+
+/// Built-in kinds take only finalizers that Kubernetes knows or that carry a prefix; custom resources, such as Argo
+/// CD's, may have older ones.
+fn known_finalizers(errors: &mut Errors, new: &Value) {
+    let path = field("metadata").child("finalizers");
+    for (index, finalizer) in object::finalizers(new).enumerate() {
+        if !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer) {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            errors.invalid(path.index(index), finalizer, detail);
+        }
+    }
 }
 
 pub(super) fn check_with(errors: &mut Errors, new: &Value, old: Option<&Value>, rule: fn(&str) -> Vec<String>) {
@@ -25,7 +40,7 @@ pub(super) fn check_with(errors: &mut Errors, new: &Value, old: Option<&Value>, 
     annotations(errors, new, &path.child("annotations"));
     owners(errors, new, &path.child("ownerReferences"));
     for (index, finalizer) in object::finalizers(new).enumerate() {
-        check_finalizer(errors, finalizer, &path.child("finalizers").index(index));
+        errors.grammar(&path.child("finalizers").index(index), finalizer, names::check_qualified_name(finalizer));
     }
     let Some(old) = old.and_then(|old| old.get("metadata")) else { return };
     for name in IMMUTABLE.iter().filter(|name| metadata.get(**name).is_some() && old.get(**name).is_some()) {
@@ -96,12 +111,4 @@ fn owners(errors: &mut Errors, new: &Value, path: &FieldPath) {
         let detail = "Only one reference can have Controller set to true";
         errors.invalid(path.clone(), found, detail);
     }
-}
-
-fn check_finalizer(errors: &mut Errors, finalizer: &str, path: &FieldPath) {
-    let messages = names::check_qualified_name(finalizer);
-    if messages.is_empty() && !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer) {
-        errors.invalid(path.clone(), finalizer, "name is neither a standard finalizer name nor is it fully qualified");
-    }
-    errors.grammar(path, finalizer, messages);
 }

@@ -1,0 +1,9 @@
+//! One file per command.
+
+pub(crate) mod app;
+pub(crate) mod bench;
+pub(crate) mod get;
+pub(crate) mod inspect;
+pub(crate) mod new;
+pub(crate) mod status;
+pub(crate) mod up;

@@ -1,0 +1,98 @@
+//! `mainstay status`: is an application, or a commit, live?
+
+use mainstay_apimachinery::object;
+use serde_json::{Value, json};
+
+use crate::arguments::{Common, Status};
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::{output, paint};
+
+pub(crate) async fn run(common: &Common, status: Status) -> Result<(), Error> {
+    let connection = Connection::open(common).await?;
+    match (status.app, status.commit) {
+        (Some(name), _) => application(common, &connection.application(&name).await?),
+        (None, Some(commit)) => commit_status(common, &connection.applications()?.list("").await?, &commit),
+        (None, None) => Err(Error::Refused("name an application, or a commit with --commit".to_owned())),
+    }
+}
+
+fn application(common: &Common, application: &Value) -> Result<(), Error> {
+    let status = application.get("status").cloned().unwrap_or_else(|| json!({}));
+    let answer = json!({
+        "name": object::name(application), "destination": application.pointer("/spec/destination"),
+        "sync": status.get("sync"), "health": status.get("health"), "operation": status.get("operationState"),
+        "conditions": status.get("conditions"), "resources": status.get("resources"),
+    });
+    output::print(common.output, &answer, || print_application(application))
+}
+
+fn print_application(application: &Value) {
+    let text = |pointer: &str| application.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let line = |name: &str, value: String| anstream::println!("{} {value}", paint::faint(&format!("{name:<10}")));
+    line("name", paint::strong(object::name(application)));
+    line("source", format!("{} {}", text("/spec/source/repoURL"), text("/spec/source/path")));
+    line("sync", format!("{} {}", paint::status(text("/status/sync/status")), text("/status/sync/revision")));
+    line("health", format!("{} {}", paint::status(text("/status/health/status")), text("/status/health/message")));
+    line(
+        "operation",
+        format!("{} {}", paint::status(text("/status/operationState/phase")), text("/status/operationState/message")),
+    );
+    for condition in array(application, "/status/conditions") {
+        let field = |name: &str| condition.get(name).and_then(Value::as_str).unwrap_or_default();
+        line("condition", format!("{} {}", paint::bad(field("type")), field("message")));
+    }
+    anstream::println!();
+    let rows: Vec<_> = array(application, "/status/resources").iter().map(resource_row).collect();
+    output::table(&["KIND", "NAMESPACE", "NAME", "SYNC", "HEALTH"], &rows);
+}
+
+fn resource_row(resource: &Value) -> Vec<String> {
+    let field = |pointer: &str| resource.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    vec![
+        field("/kind"),
+        field("/namespace"),
+        field("/name"),
+        paint::status(&field("/status")),
+        paint::status(&field("/health/status")),
+    ]
+}
+
+/// Where a commit runs: the applications synced to it, and whether they are healthy.
+fn commit_status(common: &Common, applications: &[Value], commit: &str) -> Result<(), Error> {
+    let text = |application: &Value, pointer: &str| {
+        application.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let found: Vec<_> = applications
+        .iter()
+        .filter(|application| text(application, "/status/sync/revision").starts_with(commit))
+        .map(|application| {
+            json!({
+                "name": object::name(application), "revision": text(application, "/status/sync/revision"),
+                "sync": text(application, "/status/sync/status"), "health": text(application, "/status/health/status"),
+            })
+        })
+        .collect();
+    let live = !found.is_empty() && found.iter().all(|app| app["sync"] == "Synced" && app["health"] == "Healthy");
+    let answer = json!({"commit": commit, "live": live, "applications": found});
+    output::print(common.output, &answer, || {
+        if found.is_empty() {
+            anstream::println!("No application is at {commit}. `mainstay get` shows where each one is.");
+            return;
+        }
+        let field = |app: &Value, name: &str| app[name].as_str().unwrap_or_default().to_owned();
+        let rows: Vec<_> = found
+            .iter()
+            .map(|app| {
+                vec![field(app, "name"), paint::status(&field(app, "sync")), paint::status(&field(app, "health"))]
+            })
+            .collect();
+        output::table(&["NAME", "SYNC", "HEALTH"], &rows);
+        let verdict = if live { paint::good("live everywhere") } else { paint::busy("not live everywhere") };
+        anstream::println!("\n{commit} is {verdict}");
+    })
+}
+
+fn array<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}

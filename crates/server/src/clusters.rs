@@ -1,0 +1,27 @@
+//! The clusters that GitOps may deploy to: the logical ones of the embedded API server.
+
+use std::collections::BTreeMap;
+
+use mainstay_controller_runtime::Context;
+
+/// Clusters by name, with the URL and the name Argo CD knows the control plane by.
+pub(crate) struct Embedded {
+    control: String,
+    contexts: BTreeMap<String, Context>,
+}
+
+/// How Argo CD calls the cluster it runs in.
+const IN_CLUSTER: [&str; 2] = ["in-cluster", "https://kubernetes.default.svc"];
+
+impl Embedded {
+    pub(crate) fn new(control: &str, contexts: BTreeMap<String, Context>) -> Self {
+        Self { control: control.to_owned(), contexts }
+    }
+}
+
+impl mainstay_gitops::Clusters for Embedded {
+    fn get(&self, name_or_server: &str) -> Option<Context> {
+        let name = if IN_CLUSTER.contains(&name_or_server) { &self.control } else { name_or_server };
+        self.contexts.get(name).cloned()
+    }
+}

@@ -1,0 +1,88 @@
+//! Starts the engines of every cluster: the simulation, the orchestrator, and GitOps on the control plane.
+//! It must not know what they do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use mainstay_apiserver::{ApiServer, DEFAULT_CLUSTER, Identity};
+use mainstay_controller_runtime::Context;
+use mainstay_controller_runtime::context::Seams;
+use mainstay_git::{DEFAULT_BRANCH, GitHost, Push, Repositories};
+use mainstay_gitops::{GitopsContext, Pushed};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::Error;
+use crate::bootstrap;
+use crate::clusters::Embedded;
+
+/// Everything the engines need.
+pub(crate) struct Engines<'a> {
+    pub(crate) api: &'a ApiServer,
+    pub(crate) git: &'a GitHost,
+    pub(crate) repositories: Repositories,
+    pub(crate) seams: &'a Seams,
+    pub(crate) simulation: mainstay_simcluster::Options,
+    /// What the control plane tells its clients.
+    pub(crate) info: Vec<(&'static str, String)>,
+}
+
+impl Engines<'_> {
+    /// Starts them all; returns once the bootstrap objects are written.
+    ///
+    /// # Errors
+    /// When a bootstrap object is refused.
+    pub(crate) async fn start(self) -> Result<(), Error> {
+        self.api.start_background_with(self.seams.probe.clone(), self.seams.shutdown.clone());
+        for cluster in self.api.clusters() {
+            bootstrap::cluster(&self.context(&cluster, "server")).await?;
+            mainstay_simcluster::run(self.context(&cluster, "simcluster"), self.simulation.clone());
+            mainstay_orchestrator::run(self.context(&cluster, "orchestrator"));
+        }
+        bootstrap::control_plane(&self.context(DEFAULT_CLUSTER, "server"), &self.info).await?;
+        tokio::spawn(mainstay_gitops::run(self.gitops()));
+        Ok(())
+    }
+
+    /// A cluster as a controller sees it, under its own name.
+    fn context(&self, cluster: &str, controller: &str) -> Context {
+        Context::new(cluster, self.api.client(cluster, Identity::controller(controller)), self.seams.clone())
+    }
+
+    fn gitops(&self) -> GitopsContext {
+        let contexts: BTreeMap<_, _> =
+            self.api.clusters().into_iter().map(|name| (name.clone(), self.context(&name, "gitops"))).collect();
+        let control = contexts.get(DEFAULT_CLUSTER).cloned().unwrap_or_else(|| self.context(DEFAULT_CLUSTER, "gitops"));
+        let clusters = Arc::new(Embedded::new(DEFAULT_CLUSTER, contexts));
+        GitopsContext::new(control, clusters, self.repositories.clone()).pushes(pushes(self.git))
+    }
+}
+
+/// Pushes to the embedded host, under the URL that manifests name it by.
+fn pushes(git: &GitHost) -> BoxStream<'static, Pushed> {
+    let host = git.clone();
+    let listened = stream::unfold(git.pushes(), move |mut receiver| {
+        let host = host.clone();
+        async move {
+            match receiver.recv().await {
+                Ok(push) => Some((of_push(&host, &push), receiver)),
+                // Some were missed: every repository may have changed.
+                Err(RecvError::Lagged(_)) => Some((of_all(&host), receiver)),
+                Err(RecvError::Closed) => None,
+            }
+        }
+    });
+    listened.flat_map(stream::iter).boxed()
+}
+
+fn of_push(host: &GitHost, push: &Push) -> Vec<Pushed> {
+    let shas = push.updates.iter().filter_map(|update| update.new.clone());
+    let url = host.url(&push.repo).unwrap_or_default();
+    shas.map(|sha| Pushed { url: url.clone(), sha }).collect()
+}
+
+fn of_all(host: &GitHost) -> Vec<Pushed> {
+    let urls = host.names().into_iter().filter_map(|name| host.url(&name));
+    urls.map(|url| Pushed { url, sha: DEFAULT_BRANCH.to_owned() }).collect()
+}

@@ -1,0 +1,278 @@
+//! Starts everything in its order, and holds it while it runs.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use kube::Client;
+use mainstay_apiserver::tls::{self, Certified, LocalCa};
+use mainstay_apiserver::{ApiServer, DEFAULT_CLUSTER, Identity, Kubeconfig};
+use mainstay_controller_runtime::context::Seams;
+use mainstay_git::{GitHost, HostOptions, Repositories};
+use mainstay_portal::PortalContext;
+use mainstay_simcluster::LocalAuthority;
+use mainstay_store::Store;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::data_dir::DataDir;
+use crate::engines::Engines;
+use crate::listen::{self, Services};
+use crate::seed::IN_CLUSTER_URL;
+use crate::{Error, plain, seed};
+
+/// The member clusters of an embedded fleet: one per environment.
+pub const MEMBERS: [&str; 3] = ["dev", "staging", "production"];
+/// How long the port's certificate is valid; a new one is made at every start.
+const CERTIFICATE_LIFETIME: Duration = Duration::from_hours(365 * 24);
+/// Names under which plain requests may come besides the address listened on.
+const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+
+/// How a server runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where state is kept; `None` is a temporary directory.
+    pub data_dir: Option<PathBuf>,
+    /// Keep objects in memory only.
+    pub ephemeral: bool,
+    /// Address to listen on; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Time, ids, idleness and the end of it all.
+    pub seams: Seams,
+    /// Latencies of the simulated nodes.
+    pub simulation: mainstay_simcluster::Timings,
+}
+
+impl Options {
+    /// A server that keeps nothing, on any free loopback port.
+    #[must_use]
+    pub fn ephemeral(seams: Seams) -> Self {
+        Self {
+            data_dir: None,
+            ephemeral: true,
+            listen: ([127, 0, 0, 1], 0).into(),
+            seams,
+            simulation: mainstay_simcluster::Timings::default(),
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    directory: DataDir,
+    api: ApiServer,
+    git: GitHost,
+    repositories: Repositories,
+    seams: Seams,
+}
+
+impl Server {
+    /// Starts everything; returns once the port answers and the engines run.
+    ///
+    /// # Errors
+    /// When the data directory, the port or the `git` program cannot be used.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let directory = match &options.data_dir {
+            Some(path) => DataDir::open(path)?,
+            None => DataDir::temporary()?,
+        };
+        let listening = |source| Error::Listen { address: options.listen, source };
+        let listener = TcpListener::bind(options.listen).await.map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+        let api = start_api(&directory, &options).await?;
+        let git = start_git(&directory, address, &options.seams).await?;
+        let repositories = Repositories::new(mainstay_git::Options::new(directory.mirrors()).with_host(git.clone()));
+        let server = Self { address, directory, api, git, repositories, seams: options.seams };
+        server.run(listener, options.simulation).await?;
+        Ok(server)
+    }
+
+    async fn run(&self, listener: TcpListener, timings: mainstay_simcluster::Timings) -> Result<(), Error> {
+        let authority = self.authority()?;
+        self.write_kubeconfig(&authority)?;
+        let services = self.services(&authority)?;
+        tokio::spawn(listen::serve(listener, services, self.seams.shutdown.clone()));
+        seed::repositories(&self.git, self.seams.clock.now()).await?;
+        let issuer = LocalAuthority::from_pem(&authority.pem().certificate, &authority.pem().key)
+            .map_err(|error| Error::Tls(mainstay_telemetry::chain(&error)))?;
+        let simulation =
+            mainstay_simcluster::Options { timings, ..mainstay_simcluster::Options::new(Arc::new(issuer)) };
+        let engines = Engines {
+            api: &self.api,
+            git: &self.git,
+            repositories: self.repositories.clone(),
+            seams: &self.seams,
+            simulation,
+            info: self.info(),
+        };
+        engines.start().await
+    }
+
+    /// The certificate authority of this data directory, made on its first start.
+    fn authority(&self) -> Result<LocalCa, Error> {
+        let folder = self.directory.certificate_authority();
+        let (certificate, key) = (folder.join("ca.crt"), folder.join("ca.key"));
+        let failed = |error: tls::Error| Error::Tls(mainstay_telemetry::chain(&error));
+        if let (Some(certificate), Some(key)) = (DataDir::read(&certificate)?, DataDir::read(&key)?) {
+            return LocalCa::load(Certified { certificate, key }, &self.seams.clock).map_err(failed);
+        }
+        let authority = LocalCa::generate(&self.seams.clock).map_err(failed)?;
+        DataDir::write_secret(&key, &authority.pem().key)?;
+        DataDir::write_secret(&certificate, &authority.pem().certificate)?;
+        Ok(authority)
+    }
+
+    /// Writes the administrator's kubeconfig; the token stays the same over restarts.
+    fn write_kubeconfig(&self, authority: &LocalCa) -> Result<(), Error> {
+        let path = self.directory.admin_token();
+        let token = match DataDir::read(&path)? {
+            Some(token) => token.trim().to_owned(),
+            None => {
+                let token = self.seams.ids.token();
+                DataDir::write_secret(&path, &token)?;
+                token
+            }
+        };
+        self.api.tokens().insert(&token, Identity::admin());
+        let clusters = self.clusters();
+        let kubeconfig = Kubeconfig {
+            url: &self.api_url(),
+            authority: Some(&authority.pem().certificate),
+            user: "admin",
+            token: &token,
+            clusters: &clusters,
+            current: DEFAULT_CLUSTER,
+        };
+        DataDir::write_secret(&self.kubeconfig(), &kubeconfig.to_yaml())
+    }
+
+    fn services(&self, authority: &LocalCa) -> Result<Services, Error> {
+        let failed = |error: tls::Error| Error::Tls(mainstay_telemetry::chain(&error));
+        let own = self.address.ip().to_string();
+        let names = [&own, "localhost", "127.0.0.1", "::1"];
+        let certified = authority.issue("mainstay", &names, CERTIFICATE_LIFETIME).map_err(failed)?;
+        let config = tls::server_config(&certified).map_err(failed)?;
+        let mut hosts: Vec<String> = LOOPBACK.iter().map(|host| (*host).to_owned()).collect();
+        if !hosts.contains(&own) {
+            hosts.push(own);
+        }
+        Ok(Services {
+            secure: self.api.router(),
+            plain: plain::router(self.portal(), self.git.router(), hosts),
+            tls: TlsAcceptor::from(Arc::new(config)),
+        })
+    }
+
+    fn portal(&self) -> Router {
+        let as_portal = |cluster: &str| self.api.client(cluster, Identity::controller("portal"));
+        let members = MEMBERS.iter().map(|name| ((*name).to_owned(), as_portal(name))).collect();
+        let context = PortalContext::new(DEFAULT_CLUSTER, as_portal(DEFAULT_CLUSTER), members)
+            .with_clock(self.seams.clock.clone())
+            .with_shutdown(self.seams.shutdown.clone());
+        mainstay_portal::router(context)
+    }
+
+    fn info(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("portalURL", self.portal_url()),
+            ("gitURL", self.git_url()),
+            ("inClusterGitURL", IN_CLUSTER_URL.to_owned()),
+            ("apiURL", self.api_url()),
+        ]
+    }
+
+    /// The control plane and its members.
+    #[must_use]
+    pub fn clusters(&self) -> Vec<String> {
+        std::iter::once(DEFAULT_CLUSTER).chain(MEMBERS).map(str::to_owned).collect()
+    }
+
+    /// Where the portal is.
+    #[must_use]
+    pub fn portal_url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// Where the git host is; a repository is at `<url>/<name>.git`.
+    #[must_use]
+    pub fn git_url(&self) -> String {
+        format!("http://{}/git", self.address)
+    }
+
+    /// The URL that manifests name a repository of the git host by.
+    #[must_use]
+    pub fn in_cluster_git_url(&self, repository: &str) -> String {
+        format!("{IN_CLUSTER_URL}/{repository}.git")
+    }
+
+    /// Where the API server is; a cluster is at `<url>/clusters/<name>`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// The administrator's kubeconfig.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.directory.kubeconfig()
+    }
+
+    /// An administrator's client of a cluster, in process.
+    #[must_use]
+    pub fn client(&self, cluster: &str) -> Client {
+        self.api.client(cluster, Identity::admin())
+    }
+
+    /// How many objects there are, over all clusters.
+    #[must_use]
+    pub fn objects(&self) -> usize {
+        let snapshot = self.api.snapshot();
+        snapshot.kinds().map(|kind| snapshot.count(kind)).sum()
+    }
+
+    /// How many calls the API server has answered since its start.
+    #[must_use]
+    pub fn api_calls(&self) -> u64 {
+        self.api.calls()
+    }
+
+    /// Ends every task and returns once the store has written what it acknowledged.
+    pub async fn stop(self) {
+        self.seams.shutdown.cancel();
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn start_api(directory: &DataDir, options: &Options) -> Result<ApiServer, Error> {
+    let store = if options.ephemeral {
+        Store::ephemeral(mainstay_store::Options::default())
+    } else {
+        open_store(&directory.store()).await?
+    };
+    let seams = &options.seams;
+    let api_options = mainstay_apiserver::Options::new(seams.clock.clone(), seams.ids.clone());
+    let api = ApiServer::new(store, api_options).map_err(Error::ApiServer)?;
+    for cluster in std::iter::once(DEFAULT_CLUSTER).chain(MEMBERS) {
+        api.create_cluster(cluster).await.map_err(Error::ApiServer)?;
+    }
+    Ok(api)
+}
+
+async fn open_store(path: &Path) -> Result<Store, Error> {
+    let path = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || Store::open(&path, mainstay_store::Options::default())).await;
+    opened.map_err(|error| Error::Stopped(error.to_string()))?.map_err(Error::Store)
+}
+
+async fn start_git(directory: &DataDir, address: SocketAddr, seams: &Seams) -> Result<GitHost, Error> {
+    let clock = seams.clock.clone();
+    let host = GitHost::open(directory.repositories(), HostOptions::new(move || clock.now())).await;
+    let host = host.map_err(Error::Git)?;
+    // The first is the one that manifests use; the second is for people.
+    host.add_base_url(IN_CLUSTER_URL);
+    host.add_base_url(&format!("http://{address}/git"));
+    Ok(host)
+}
