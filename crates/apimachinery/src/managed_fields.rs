@@ -134,7 +134,10 @@ pub fn apply(request: &ApplyRequest<'_>) -> Result<Value, ApplyError> {
 
     let mut merged = without_managed_fields(live);
     merge::merge(typed, &mut merged, &without_reset(applied, writer.reset));
-    give_up(typed, (&mut merged, applied), (&own.set(), &set), &entries);
+    let known = *own.set() == set;
+    if !known {
+        give_up(typed, (&mut merged, applied), (&own.set(), &set), &entries);
+    }
 
     let compared = restricted(compare::compare(typed, live, &merged), &writer);
     if !request.force {
@@ -143,7 +146,9 @@ pub fn apply(request: &ApplyRequest<'_>) -> Result<Value, ApplyError> {
     last_applied::refresh(writer.manager, &mut merged, applied);
     let changed = !same_but_managed_fields(live, &merged);
     disown(&mut entries, &compared);
-    own.replace(set);
+    if !known {
+        own.replace(set);
+    }
     own.api_version = writer.api_version.into();
     if changed {
         own.time = Some(now.as_str().into());
@@ -156,6 +161,9 @@ pub fn apply(request: &ApplyRequest<'_>) -> Result<Value, ApplyError> {
 ///
 /// A list of the client's own replaces the live one, and `[]` or `[{}]` clears it; one that cannot be read, or none at
 /// all, is taken for the live one.
+///
+/// Call it on what the client asked for, defaulted, and before the server fills in what is its own to decide (allocated
+/// addresses, finalizers, initial status): those are owned by nobody.
 #[must_use]
 pub fn update(request: &UpdateRequest<'_>, mut new: Value) -> Value {
     let UpdateRequest { live, writer, .. } = *request;
@@ -176,10 +184,8 @@ pub fn update(request: &UpdateRequest<'_>, mut new: Value) -> Value {
         let mut own =
             take(&mut entries, &Entry::new(writer.manager, Operation::Update, writer.api_version, writer.subresource));
         let changed = compared.changed();
-        if changed.is_empty() {
-            own.replace(own.set().difference(&compared.removed));
-        } else {
-            own.replace(own.set().difference(&compared.removed).union(&changed));
+        own.replace(own.set().difference(&compared.removed).union(&changed));
+        if !changed.is_empty() {
             own.time = Some(timestamp(writer.now).into());
         }
         disown(&mut entries, &compared);
@@ -267,11 +273,9 @@ fn refuse_conflicts(
     if changed.is_empty() {
         return Ok(());
     }
-    let mut found: Vec<(&Entry<'_>, FieldSet)> = others
-        .iter()
-        .map(|entry| (entry, entry.set().intersection(&changed)))
-        .filter(|(_, set)| !set.is_empty())
-        .collect();
+    let owners = others.iter().filter(|entry| entry.owns_any(&changed));
+    let mut found: Vec<(&Entry<'_>, FieldSet)> =
+        owners.map(|entry| (entry, entry.set().intersection(&changed))).collect();
     if !found.is_empty() && manager == last_applied::MANAGER {
         let vouched = last_applied::vouched_for(typed, live);
         found.iter_mut().for_each(|(_, set)| *set = set.difference(&vouched));
@@ -287,9 +291,8 @@ fn disown(entries: &mut [Entry<'_>], compared: &Comparison) {
         return;
     }
     let lost = compared.changed().union(&compared.removed);
-    for entry in entries {
-        let set = entry.set().difference(&lost);
-        entry.replace(set);
+    for entry in entries.iter_mut().filter(|entry| entry.owns_any(&lost)) {
+        entry.replace(entry.set().difference(&lost));
     }
 }
 

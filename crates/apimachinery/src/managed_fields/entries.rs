@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::element::PathElement;
 use super::set::FieldSet;
 
 /// More Update entries than this are folded into one, as upstream's `DefaultMaxUpdateManagers`.
@@ -89,10 +90,17 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Gives the entry another set; the same set leaves it as it is.
+    /// Gives the entry another set.
     pub(super) fn replace(&mut self, set: FieldSet) {
-        if *self.set() != set {
-            self.fields = Fields::Set(set);
+        self.fields = Fields::Set(set);
+    }
+
+    /// Whether the entry owns any of these fields. Most writes touch what few others own, and finding that out does not
+    /// need their sets read.
+    pub(super) fn owns_any(&self, set: &FieldSet) -> bool {
+        match &self.fields {
+            Fields::Set(own) => !own.intersection(set).is_empty(),
+            Fields::Raw(raw) => raw.get("fieldsV1").is_some_and(|fields| overlaps(fields, set)),
         }
     }
 
@@ -132,6 +140,19 @@ impl<'a> Entry<'a> {
             .then_with(|| self.api_version.cmp(&other.api_version))
             .then_with(|| self.subresource.cmp(&other.subresource))
     }
+}
+
+/// Whether `FieldsV1` and a set have a path in common. Says yes when it cannot tell, which is when a client wrote the
+/// key of an item with escapes we would not write.
+fn overlaps(fields: &Value, set: &FieldSet) -> bool {
+    let Value::Object(fields) = fields else { return false };
+    let is_member = |map: &Map<String, Value>| map.is_empty() || map.contains_key(".");
+    !fields.is_empty()
+        && set.nodes().iter().any(|node| match fields.get(&node.element.encode()) {
+            Some(Value::Object(below)) if node.member && is_member(below) => true,
+            Some(below) => overlaps(below, &node.children),
+            None => !matches!(node.element, PathElement::Field(_)) && fields.keys().any(|key| key.contains('\\')),
+        })
 }
 
 /// The list of an object: `Null` where there is none.
