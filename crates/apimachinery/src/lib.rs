@@ -16,6 +16,7 @@ pub mod object;
 pub mod patch;
 pub mod path;
 pub mod quantity;
+pub mod quota;
 pub mod schema;
 pub mod selector;
 pub mod yaml;

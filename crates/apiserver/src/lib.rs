@@ -23,6 +23,7 @@ mod managers;
 mod negotiate;
 pub mod openapi;
 mod options;
+mod quota;
 pub mod registry;
 mod respond;
 mod route;

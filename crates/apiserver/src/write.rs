@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::convert::{parse, to_served, to_stored};
 use crate::options::WriteOptions;
 use crate::respond::encode;
-use crate::{Error, addresses, crd, managers, strategy, validation};
+use crate::{Error, addresses, crd, managers, quota, strategy, validation};
 
 /// What a write led to.
 pub(crate) struct Written {
@@ -97,6 +97,7 @@ async fn insert(call: &Call, object: Value) -> Result<Value, Error> {
         check_free(call, tx.get(&key), &name)?;
         check_namespace(call, tx.get(&namespace_key(call)), &name)?;
         let mut stored = to_stored(&call.resource, object);
+        quota::check(call, tx, &stored)?;
         side_effects(call, tx, None, Some(&mut stored))?;
         put(call, tx, &mut stored)?;
         Ok(to_served(&call.resource, stored))
