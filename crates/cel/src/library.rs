@@ -11,6 +11,7 @@ use crate::value::{owned_from_json, to_json};
 
 mod hash;
 mod lists;
+pub(crate) mod quantity;
 
 /// The keys of a map in order, or the indices of a list.
 pub(crate) const INDICES: &str = "@indices";
@@ -39,6 +40,7 @@ pub(crate) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_member_overload("findAll", "string_find_all", STRING_TYPE, vec![STRING_TYPE], find_all)?;
     env.add_member_overload("findAll", "string_find_n", STRING_TYPE, vec![STRING_TYPE, INT_TYPE], find_all)?;
     lists::extension(env)?;
+    quantity::extension(env)?;
     hash::extension(env)
 }
 

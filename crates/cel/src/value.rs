@@ -10,6 +10,8 @@ use cel::common::types::{
 use cel::common::value::{CowVal, Val};
 use serde_json::{Map, Number, Value};
 
+use crate::library::quantity::CelQuantity;
+
 static MAP: Type = MAP_TYPE;
 
 /// A JSON value as a CEL value that borrows it. Whole numbers are ints, never uints, as in cel-go.
@@ -157,7 +159,7 @@ impl Zeroer for JsonMap<'_> {
 /// A CEL value as JSON; `optional.none()` is null, an optional is what it holds.
 ///
 /// # Errors
-/// With a text when a value has no JSON form, such as a NaN or a quantity.
+/// With a text when a value has no JSON form, such as a NaN.
 pub(crate) fn to_json(value: &dyn Val) -> Result<Value, String> {
     match value.get_type().kind() {
         Kind::NullType => Ok(Value::Null),
@@ -240,6 +242,9 @@ fn is_none(value: &dyn Val) -> bool {
 fn opaque(value: &dyn Val) -> Result<Value, String> {
     if let Some(optional) = value.downcast_ref::<CelOptional>() {
         return optional.option().map_or(Ok(Value::Null), to_json);
+    }
+    if let Some(quantity) = value.downcast_ref::<CelQuantity>() {
+        return Ok(Value::from(quantity.0.to_string()));
     }
     if let Some(named) = value.downcast_ref::<CelType>() {
         return Ok(Value::from(named.name()));

@@ -239,7 +239,8 @@ impl Writer<'_> {
         let selector = format!("{}={}", kro::INSTANCE_ID, object::uid(self.instance));
         let mut found = Vec::new();
         for gvk in kinds {
-            let mapping = self.context.mapper.resolve(gvk).await.map_err(|error| Error::Discover(gvk.clone(), error))?;
+            let mapping =
+                self.context.mapper.resolve(gvk).await.map_err(|error| Error::Discover(gvk.clone(), error))?;
             if let Some(mapping) = mapping {
                 found.extend(self.context.api(&mapping.resource, None).list(&selector).await?);
             }
@@ -257,13 +258,7 @@ impl Writer<'_> {
 }
 
 impl Applied {
-    fn take(
-        &mut self,
-        id: &str,
-        name: String,
-        result: Result<applier::Applied, Failure>,
-        observed: &mut Observed,
-    ) {
+    fn take(&mut self, id: &str, name: String, result: Result<applier::Applied, Failure>, observed: &mut Observed) {
         match result {
             Ok(applied) => {
                 if applied.change != Change::Unchanged {

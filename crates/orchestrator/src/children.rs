@@ -62,7 +62,9 @@ pub enum Error {
     #[error("failed to find the resource of {0}")]
     Discover(GroupVersionKind, #[source] mapper::Error),
     /// The watch does not come up.
-    #[error("failed to watch {0}: the API server does not list it; check that mainstay-orchestrator may list and watch it")]
+    #[error(
+        "failed to watch {0}: the API server does not list it; check that mainstay-orchestrator may list and watch it"
+    )]
     Watch(GroupVersionKind),
 }
 
@@ -140,7 +142,9 @@ impl Children {
             return informer.clone();
         }
         let informer = self.context.informers.informer(resource);
-        informer.add_index(BY_INSTANCE, |child| object::label(child, kro::INSTANCE_ID).map(str::to_owned).into_iter().collect());
+        informer.add_index(BY_INSTANCE, |child| {
+            object::label(child, kro::INSTANCE_ID).map(str::to_owned).into_iter().collect()
+        });
         // The handler must not keep the caches alive: they hold it.
         let shared = Arc::downgrade(&self.shared);
         let gvk = gvk.clone();

@@ -44,7 +44,9 @@ impl Conditions {
     /// Sets a condition; its time moves only when its truth does.
     pub fn set(&mut self, kind: &str, truth: Truth, reason: &str, message: &str) {
         let known = self.before.iter().find(|condition| condition["type"] == kind);
-        let since = known.filter(|known| known["status"] == truth.as_str()).and_then(|known| known["lastTransitionTime"].as_str());
+        let since = known
+            .filter(|known| known["status"] == truth.as_str())
+            .and_then(|known| known["lastTransitionTime"].as_str());
         self.list.push(json!({
             "type": kind, "status": truth.as_str(), "reason": reason, "message": message,
             "observedGeneration": self.generation, "lastTransitionTime": since.unwrap_or(&self.now),

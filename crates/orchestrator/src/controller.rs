@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mainstay_api::kro;
-use mainstay_apimachinery::GroupKind;
+use mainstay_apimachinery::{GroupKind, object};
 use mainstay_controller_runtime::context::resource;
 use mainstay_controller_runtime::{ApiResource, ApplyOptions, Class, Classify, Context, Controller, Event, ObjectKey};
 use mainstay_telemetry::chain;
@@ -35,15 +35,16 @@ struct Orchestrator {
 enum Error {
     /// A call failed.
     #[error("failed to reconcile {0}")]
-    Call(String, #[source] apply::Error),
+    Call(String, #[source] Box<apply::Error>),
     /// Some objects could not be applied.
     #[error("failed to apply {count} resources of {instance}: {first}")]
-    Refused {
-        instance: String,
-        count: usize,
-        first: String,
-        class: Class,
-    },
+    Refused { instance: String, count: usize, first: String, class: Class },
+}
+
+impl Error {
+    fn call(object: &Value, error: apply::Error) -> Self {
+        Self::Call(object::describe(object), Box::new(error))
+    }
 }
 
 impl Classify for Error {

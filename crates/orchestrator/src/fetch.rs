@@ -119,10 +119,12 @@ fn resolve(template: &Template, instance: &Value, observed: &Observed) -> Option
 }
 
 fn selected(objects: Vec<Value>, namespace: &str, selector: Option<&Value>) -> Vec<Value> {
-    let selector = selector.and_then(|selector| mainstay_apimachinery::selector::LabelSelector::from_object(selector).ok());
+    let selector =
+        selector.and_then(|selector| mainstay_apimachinery::selector::LabelSelector::from_object(selector).ok());
     let Some(selector) = selector else { return Vec::new() };
     let wanted = |object: &Value| {
-        (namespace.is_empty() || object::namespace(object) == Some(namespace)) && selector.matches(object::labels(object))
+        (namespace.is_empty() || object::namespace(object) == Some(namespace))
+            && selector.matches(object::labels(object))
     };
     objects.into_iter().filter(wanted).collect()
 }

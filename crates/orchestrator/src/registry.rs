@@ -78,7 +78,10 @@ impl Registry {
             definition.serving.is_some()
                 && definition.graph.as_ref().is_some_and(|graph| graph.instance.gvk.group_kind() == *kind)
         };
-        self.lock().iter().find(|(other, definition)| *other != name && serves(definition)).map(|(other, _)| other.clone())
+        self.lock()
+            .iter()
+            .find(|(other, definition)| *other != name && serves(definition))
+            .map(|(other, _)| other.clone())
     }
 
     /// The definitions that use or serve a kind, which has come, changed or gone.

@@ -110,7 +110,8 @@ pub fn instance_status(instance: &Value, fields: &Map<String, Value>, standing: 
         {
             conditions.set(kind, *truth, reason, message);
         }
-        let (_, reason, message) = if standing.resolved.0 == Truth::True { &standing.ready } else { &standing.resolved };
+        let (_, reason, message) =
+            if standing.resolved.0 == Truth::True { &standing.ready } else { &standing.resolved };
         let truth = if standing.state == "ACTIVE" { Truth::True } else { Truth::False };
         conditions.set(kro::READY, truth, if truth == Truth::True { "Ready" } else { reason }, message);
         status.insert("conditions".to_owned(), conditions.into_value());

@@ -82,6 +82,16 @@ fn libraries() {
 }
 
 #[test]
+fn quantities() {
+    assert_eq!(eval("quantity('200m').isLessThan(quantity('1'))"), json!(true));
+    assert_eq!(eval("quantity('1Gi').add(quantity('1Gi'))"), json!("2Gi"));
+    assert_eq!(eval("string(quantity('500m').add(1)) + '!'"), json!("1500m!"));
+    assert_eq!(eval("quantity('1').compareTo(quantity('1000m')) == 0 && quantity('2').asInteger() == 2"), json!(true));
+    assert_eq!(eval("isQuantity('x')"), json!(false));
+    assert_eq!(try_eval("quantity('x')").unwrap_err().kind, ErrorKind::Invalid);
+}
+
+#[test]
 fn what_is_missing_is_pending_and_what_is_wrong_is_invalid() {
     let kind = |expression| try_eval(expression).unwrap_err().kind;
     assert_eq!(kind("schema.status.ip"), ErrorKind::Pending);

@@ -96,9 +96,9 @@ impl Recent {
             }
             seen.insert(entry.1);
         }
-        let unseen = objects.iter().filter(|((kind, key), object)| {
-            kind == gvk && !seen.contains(key) && object::uid(object) != uid
-        });
+        let unseen = objects
+            .iter()
+            .filter(|((kind, key), object)| kind == gvk && !seen.contains(key) && object::uid(object) != uid);
         children.extend(unseen.map(|(_, object)| object.clone()));
         if objects.is_empty() {
             state.objects.remove(uid);

@@ -35,12 +35,13 @@ impl Reconcile {
             self.orchestrator.registry.remove(&key.name);
             return Ok(Action::done());
         };
-        let failed = |error| Error::Call(object::describe(&definition), error);
+        let failed = |error| Error::call(&definition, error);
         if object::is_deleting(&definition) {
             return self.delete(&definition).await.map_err(failed);
         }
         let (known, changed) = self.compiled(&definition);
-        let mut status = DefinitionStatus { graph: known.graph.as_deref(), problems: &known.problems, ..Default::default() };
+        let mut status =
+            DefinitionStatus { graph: known.graph.as_deref(), problems: &known.problems, ..Default::default() };
         let mut serving = known.serving.clone();
         if let Some(graph) = &known.graph {
             self.hold(&definition).await.map_err(failed)?;
@@ -64,8 +65,12 @@ impl Reconcile {
         let mentions = mentions(definition);
         let used: Vec<Value> = self.kinds.list().into_iter().filter(|kind| mentions.contains(&kind_of(kind))).collect();
         let versions = used.iter().map(|kind| (object::uid(kind).to_owned(), object::generation(kind)));
-        let fingerprint =
-            format!("{}/{}/{:?}", object::uid(definition), object::generation(definition), versions.collect::<Vec<_>>());
+        let fingerprint = format!(
+            "{}/{}/{:?}",
+            object::uid(definition),
+            object::generation(definition),
+            versions.collect::<Vec<_>>()
+        );
         if known.fingerprint == fingerprint {
             return (known, false);
         }
@@ -86,7 +91,10 @@ impl Reconcile {
         let owner = live.as_ref().and_then(|live| object::label(live, kro::DEFINITION_NAME));
         if live.is_some() && owner != Some(graph.name.as_str()) {
             let by = owner.map_or_else(|| "someone else".to_owned(), |owner| format!("the definition `{owner}`"));
-            return Some(format!("{} is defined by {by} already; choose another kind or group", object::name(&graph.crd)));
+            return Some(format!(
+                "{} is defined by {by} already; choose another kind or group",
+                object::name(&graph.crd)
+            ));
         }
         let mut desired = graph.crd.clone();
         for (key, value) in [(kro::OWNED, "true"), (kro::DEFINITION_NAME, graph.name.as_str())] {
@@ -145,12 +153,32 @@ impl Reconcile {
         Ok(())
     }
 
+    /// What serves a definition that is going away: a new process starts it once more, for the instances that remain.
+    async fn resumed(&self, definition: &Value) -> Definition {
+        let (mut known, _) = self.compiled(definition);
+        if let (Some(graph), None) = (&known.graph, &known.serving)
+            && self.kinds.get("", object::name(&graph.crd)).is_some()
+        {
+            known.serving = Some(self.start(object::name(definition), &graph.instance));
+            self.orchestrator.registry.set(object::name(definition), known.clone());
+        }
+        if let Some(serving) = &known.serving {
+            serving.instances.synced().await;
+        }
+        known
+    }
+
     async fn delete(&self, definition: &Value) -> Result<Action, apply::Error> {
-        let known = self.orchestrator.registry.get(object::name(definition));
+        let known = self.resumed(definition).await;
         let instances = known.serving.as_ref().map_or(0, |serving| serving.instances.len());
         if instances > 0 {
             let problem = format!("{instances} instances remain; delete them first, and the definition goes by itself");
-            let status = DefinitionStatus { graph: known.graph.as_deref(), kind_error: Some(problem), serving: true, ..Default::default() };
+            let status = DefinitionStatus {
+                graph: known.graph.as_deref(),
+                kind_error: Some(problem),
+                serving: true,
+                ..Default::default()
+            };
             self.report(definition, &status).await?;
             return Ok(Action::done());
         }

@@ -50,7 +50,7 @@ impl Reconcile {
             self.say(graph, instance, "IN_PROGRESS", ("ReconciliationSuspended", message)).await;
             return Ok(Action::done());
         }
-        let failed = |error| Error::Call(object::describe(instance), error);
+        let failed = |error| Error::call(instance, error);
         let writer = self.writer(graph, instance);
         writer.manage().await.map_err(failed)?;
         let fetched = fetch::fetch(&self.orchestrator.children, graph, instance).await;
@@ -70,7 +70,7 @@ impl Reconcile {
             return Ok(Action::done());
         }
         let remaining = self.writer(graph, instance).finalize().await;
-        let remaining = remaining.map_err(|error| Error::Call(object::describe(instance), error))?;
+        let remaining = remaining.map_err(|error| Error::call(instance, error))?;
         if remaining > 0 {
             let message = "the resources are being deleted, the last wave first";
             self.say(graph, instance, "DELETING", ("Deleting", message)).await;
