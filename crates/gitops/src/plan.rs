@@ -15,3 +15,4 @@ pub mod project;
 pub mod prune;
 pub mod source;
 pub mod target;
+pub mod turn;

@@ -2,9 +2,9 @@
 //! It must not know applications.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mainstay_git::{Error, Repositories};
+use mainstay_git::{Commit, Error, Repositories};
 
 /// A revision of a repository, as an application asks for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,8 +17,8 @@ pub(crate) struct Asked {
 #[derive(Clone, Debug)]
 pub(crate) struct Moved {
     pub(crate) asked: Asked,
-    /// The commit before; `None` if there was none.
-    pub(crate) from: Option<String>,
+    /// The commit before.
+    pub(crate) from: String,
     /// The commit now; `None` if it can no longer be told.
     pub(crate) to: Option<String>,
 }
@@ -26,7 +26,7 @@ pub(crate) struct Moved {
 /// The known meanings.
 pub(crate) struct Revisions {
     repositories: Repositories,
-    known: Mutex<BTreeMap<Asked, String>>,
+    known: Mutex<BTreeMap<Asked, Arc<Commit>>>,
 }
 
 impl Revisions {
@@ -34,18 +34,23 @@ impl Revisions {
         Self { repositories, known: Mutex::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<Asked, String>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Asked, Arc<Commit>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The commit that a revision means, as it was last asked.
-    pub(crate) async fn resolve(&self, asked: &Asked) -> Result<String, Error> {
-        if let Some(sha) = self.known().get(asked) {
-            return Ok(sha.clone());
+    pub(crate) async fn resolve(&self, asked: &Asked) -> Result<Arc<Commit>, Error> {
+        if let Some(commit) = self.known().get(asked) {
+            return Ok(Arc::clone(commit));
         }
-        let sha = self.repositories.resolve(&asked.url, &asked.revision).await?.sha;
-        self.known().insert(asked.clone(), sha.clone());
-        Ok(sha)
+        let commit = Arc::new(self.repositories.resolve(&asked.url, &asked.revision).await?);
+        self.known().insert(asked.clone(), Arc::clone(&commit));
+        Ok(commit)
+    }
+
+    /// Whether a meaning is known.
+    pub(crate) fn knows(&self, asked: &Asked) -> bool {
+        self.known().contains_key(asked)
     }
 
     /// Forgets one meaning, so that it is asked again.
@@ -65,7 +70,11 @@ impl Revisions {
     pub(crate) async fn refresh(&self, url: &str) -> Vec<Moved> {
         let asked: Vec<(Asked, String)> = {
             let known = self.known();
-            known.iter().filter(|(asked, _)| same_repository(&asked.url, url)).map(|(a, sha)| (a.clone(), sha.clone())).collect()
+            known
+                .iter()
+                .filter(|(asked, _)| same_repository(&asked.url, url))
+                .map(|(a, commit)| (a.clone(), commit.sha.clone()))
+                .collect()
         };
         let mut moved = Vec::new();
         for (asked, from) in asked {
@@ -75,15 +84,16 @@ impl Revisions {
             match self.repositories.resolve(&asked.url, &asked.revision).await {
                 Ok(commit) if commit.sha == from => {}
                 Ok(commit) => {
-                    self.known().insert(asked.clone(), commit.sha.clone());
-                    moved.push(Moved { asked, from: Some(from), to: Some(commit.sha) });
+                    let to = commit.sha.clone();
+                    self.known().insert(asked.clone(), Arc::new(commit));
+                    moved.push(Moved { asked, from, to: Some(to) });
                 }
                 Err(error) if error.class() == mainstay_git::Class::Retry => {
                     tracing::warn!(url = asked.url, error = %mainstay_telemetry::chain(&error), "failed to poll repository");
                 }
                 Err(_) => {
                     self.known().remove(&asked);
-                    moved.push(Moved { asked, from: Some(from), to: None });
+                    moved.push(Moved { asked, from, to: None });
                 }
             }
         }

@@ -30,7 +30,7 @@ pub struct Input<'a> {
     pub source: &'a Source,
     /// The last operation.
     pub last: Option<&'a OperationState>,
-    /// Whether something that the last attempt failed for has changed, such as a kind that is served now.
+    /// Whether something that a failed attempt may have failed for has changed, such as a kind that is served now.
     pub changed_since: bool,
     /// Why nothing may be pruned, if so.
     pub keep: Option<&'a str>,
@@ -95,7 +95,7 @@ fn wipes_out(comparison: &Comparison) -> bool {
 
 /// The last operation, if it was an attempt at this very revision and source.
 fn attempted<'a>(input: &Input<'a>) -> Option<&'a OperationState> {
-    let last = input.last.filter(|_| !input.changed_since)?;
+    let last = input.last.filter(|last| !input.changed_since || last.phase == "Succeeded")?;
     let result = last.sync_result.as_ref()?;
     let same = result.revision == input.revision && result.source.as_ref().is_none_or(|source| source == input.source);
     same.then_some(last)

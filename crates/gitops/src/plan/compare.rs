@@ -125,11 +125,11 @@ fn judge(
     prediction: Option<Prediction>,
 ) -> Option<Resource> {
     let extraneous = target.is_none();
-    if extraneous && !live.is_some_and(|live| tracked_by(live) == Some(app)) {
+    if extraneous && live.is_none_or(|live| tracked_by(live) != Some(app)) {
         return None;
     }
     let sync = match (target, live) {
-        (Some(target), _) if !target.known => Sync::Unknown,
+        (Some(target), _) if target.blocked => Sync::Unknown,
         (Some(_), Some(_)) => match prediction {
             Some(Prediction::Same) => Sync::Synced,
             Some(Prediction::Differs) => Sync::OutOfSync,

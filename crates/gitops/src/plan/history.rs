@@ -1,7 +1,7 @@
 //! The record of finished syncs.
 //! It must not know how a sync is run.
 
-use mainstay_api::argoproj::RevisionHistory;
+use mainstay_api::argoproj::{OperationState, RevisionHistory};
 
 /// Entries kept where an application does not say, as upstream.
 const DEFAULT_LIMIT: i64 = 10;
@@ -15,6 +15,20 @@ pub fn record(history: &[RevisionHistory], mut entry: RevisionHistory, limit: Op
     let limit = usize::try_from(limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(0);
     let extra = history.len().saturating_sub(limit);
     history.split_off(extra)
+}
+
+/// The entry of a finished operation.
+#[must_use]
+pub fn entry(state: &OperationState) -> RevisionHistory {
+    let result = state.sync_result.clone().unwrap_or_default();
+    RevisionHistory {
+        id: 0,
+        revision: result.revision,
+        source: result.source,
+        deployed_at: state.finished_at.clone(),
+        deploy_started_at: state.started_at.clone(),
+        initiated_by: state.operation.initiated_by.clone(),
+    }
 }
 
 #[cfg(test)]

@@ -49,8 +49,9 @@ pub struct Target {
     pub options: SyncOptions,
     /// `file:line`.
     pub origin: String,
-    /// Whether the destination serves its kind, or will once a CRD of the same source is applied.
-    pub known: bool,
+    /// Whether it must not be applied: its project forbids it, or the destination does not serve its kind (and no CRD
+    /// of the same source brings it).
+    pub blocked: bool,
 }
 
 impl Target {
@@ -62,12 +63,14 @@ impl Target {
 }
 
 /// What an application brings to its manifests.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy)]
 pub struct Naming<'a> {
     /// Name of the application.
     pub app: &'a str,
     /// Namespace of its destination; may be empty.
     pub namespace: &'a str,
+    /// What the project says to a resource.
+    pub permits: &'a dyn Fn(&Key) -> Result<(), String>,
 }
 
 /// Whether a kind is namespaced, for each kind that the destination serves.
@@ -100,11 +103,9 @@ pub fn targets(manifests: &[Manifest], naming: &Naming<'_>, served: &Scopes) -> 
     for manifest in manifests {
         match target(manifest, naming, |gvk| served.get(gvk).or_else(|| defined.get(gvk)).copied()) {
             Ok(None) => {}
-            Err(problem) => result.problems.push(problem),
-            Ok(Some(target)) => {
-                if !target.known {
-                    result.problems.push(unknown_kind(&target));
-                }
+            Err(problem) => result.problems.push(*problem),
+            Ok(Some((target, problem))) => {
+                result.problems.extend(problem);
                 if let Some(first) = first_seen.insert(target.key.clone(), target.origin.clone()) {
                     let message = format!("is already in {first}; the later one is used, delete one of them");
                     result.problems.push(Problem::new(Cause::Repeated, &target.origin, message).of(&target.key));
@@ -142,40 +143,45 @@ fn target(
     manifest: &Manifest,
     naming: &Naming<'_>,
     namespaced: impl Fn(&GroupVersionKind) -> Option<bool>,
-) -> Result<Option<Target>, Problem> {
+) -> Result<Option<(Target, Option<Problem>)>, Box<Problem>> {
     let mut value = manifest.object.clone();
     let origin = manifest.origin();
     let Some(gvk) = GroupVersionKind::of(&value) else {
-        return Err(Problem::new(Cause::NotAManifest, origin, "apiVersion and kind must be strings"));
+        return Err(Problem::new(Cause::NotAManifest, origin, "apiVersion and kind must be strings").into());
     };
     match hook(&value) {
         Hook::None => {}
         Hook::Skip => return Ok(None),
-        Hook::Hook(phases) => {
+        Hook::Runs(phases) => {
             let message = format!("hooks ({phases}) are not supported yet; it was not applied");
-            return Err(Problem::new(Cause::Unsupported, origin, message).of(&Key::of(&value)));
+            return Err(Problem::new(Cause::Unsupported, origin, message).of(&Key::of(&value)).into());
         }
     }
     if object::name(&value).is_empty() {
         let message = format!("{} has no metadata.name; give it one", gvk.kind);
-        return Err(Problem::new(Cause::NotAManifest, origin, message));
+        return Err(Problem::new(Cause::NotAManifest, origin, message).into());
     }
     let scope = namespaced(&gvk);
     place(&mut value, naming, scope);
     clean(&mut value);
     let key = Key::of(&value);
     object::set_annotation(&mut value, argoproj::TRACKING_ID, &key.tracking_id(naming.app, naming.namespace));
-    let (wave, options) = (wave(&value), SyncOptions::of(&value));
-    Ok(Some(Target {
+    let target = Target {
         hash: hash(&value),
+        wave: wave(&value),
+        options: SyncOptions::of(&value),
         object: value,
         version: gvk.version,
-        known: scope.is_some(),
+        blocked: false,
         key,
-        wave,
-        options,
         origin,
-    }))
+    };
+    let problem = match (naming.permits)(&target.key) {
+        Err(refusal) => Some(Problem::new(Cause::Forbidden, &target.origin, refusal).of(&target.key)),
+        Ok(()) if scope.is_none() => Some(unknown_kind(&target)),
+        Ok(()) => None,
+    };
+    Ok(Some((Target { blocked: problem.is_some(), ..target }, problem)))
 }
 
 /// Namespaced and unknown kinds go to the destination's namespace unless they name their own; cluster-scoped kinds
@@ -204,17 +210,17 @@ fn clean(value: &mut Value) {
 enum Hook {
     None,
     Skip,
-    Hook(String),
+    Runs(String),
 }
 
 /// Whether a manifest is a hook. `Skip` alone is none but is not applied either; helm's annotation counts only
 /// without Argo's; helm's `crd-install` is none.
 fn hook(value: &Value) -> Hook {
     if let Some(text) = object::annotation(value, argoproj::HOOK) {
-        return if text.trim() == "Skip" { Hook::Skip } else { Hook::Hook(text.to_owned()) };
+        return if text.trim() == "Skip" { Hook::Skip } else { Hook::Runs(text.to_owned()) };
     }
     match object::annotation(value, argoproj::HELM_HOOK) {
-        Some(text) if text.trim() != "crd-install" => Hook::Hook(text.to_owned()),
+        Some(text) if text.trim() != "crd-install" => Hook::Runs(text.to_owned()),
         _ => Hook::None,
     }
 }
@@ -271,7 +277,7 @@ mod tests {
         kinds.into_iter().map(|(g, v, k, namespaced)| (GroupVersionKind::new(g, v, k), namespaced)).collect()
     }
 
-    const NAMING: Naming<'static> = Naming { app: "shop-dev", namespace: "shop" };
+    const NAMING: Naming<'static> = Naming { app: "shop-dev", namespace: "shop", permits: &|_| Ok(()) };
 
     #[test]
     fn namespaces_and_tracking_ids_are_set() {

@@ -1,0 +1,175 @@
+//! Writes to the destination: applies and prunes one wave, makes the destination's namespace.
+//! It must not decide what is applied; it says of each resource what became of it.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use kube::core::params::PropagationPolicy;
+use mainstay_api::argoproj::{NamespaceMetadata, ResourceResult};
+use mainstay_apimachinery::object;
+use mainstay_controller_runtime::api::{ApplyOptions, DeleteOptions};
+use mainstay_controller_runtime::{Class, Classify, Context, api, context, mapper};
+use mainstay_telemetry::{Thread, chain, thread};
+use serde_json::{Value, json};
+
+use crate::MANAGER;
+use crate::plan::compare::Live;
+use crate::plan::key::Key;
+use crate::plan::operation::{PRUNE_SKIPPED, PRUNED, SYNC_FAILED, SYNCED, result};
+use crate::plan::options::SyncOptions;
+use crate::plan::order::Wave;
+use crate::plan::target::Target;
+
+/// Applies at a time within one group of a wave.
+const CONCURRENCY: usize = 16;
+
+/// A write failed for a reason that is not the object's.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Discovery failed.
+    #[error("failed to find the resource of {0}")]
+    Discover(Key, #[source] mapper::Error),
+    /// The server failed.
+    #[error("failed to write to cluster {0}")]
+    Call(String, #[source] api::Error),
+}
+
+impl Classify for Error {
+    fn class(&self) -> Class {
+        match self {
+            Self::Discover(_, error) => error.class(),
+            Self::Call(_, error) => error.class(),
+        }
+    }
+}
+
+/// What a wave is run with.
+pub(crate) struct Job<'a> {
+    pub(crate) cluster: &'a Context,
+    pub(crate) targets: &'a BTreeMap<Key, Target>,
+    pub(crate) live: &'a Live,
+    pub(crate) cause: &'a Thread,
+    pub(crate) options: &'a SyncOptions,
+}
+
+/// What became of one resource.
+pub(crate) struct Done {
+    pub(crate) key: Key,
+    pub(crate) result: ResourceResult,
+    /// The live object afterwards, if it was applied.
+    pub(crate) live: Option<Value>,
+}
+
+/// Applies a wave's groups one after the other, each at once; then prunes, unless an apply failed: what should
+/// replace the pruned may be what failed.
+pub(crate) async fn wave(job: &Job<'_>, wave: &Wave) -> Vec<Done> {
+    let mut done = Vec::new();
+    for group in &wave.groups {
+        let applies: Vec<_> =
+            group.iter().filter_map(|key| job.targets.get(key)).map(|target| apply(job, target)).collect();
+        done.extend(at_once(applies).await);
+    }
+    let failed = done.iter().any(|done| done.result.status == SYNC_FAILED);
+    let prunes = wave.prunes.iter().filter_map(|key| Some((key, job.live.get(key)?)));
+    if failed {
+        let why = "not pruned because another resource of its wave failed to apply";
+        done.extend(prunes.map(|(key, live)| skip(key, live, why)));
+    } else {
+        let prunes: Vec<_> = prunes.map(|(key, live)| prune(job, key, live)).collect();
+        done.extend(at_once(prunes).await);
+    }
+    done
+}
+
+async fn at_once<F: Future<Output = Done>>(work: Vec<F>) -> Vec<Done> {
+    futures::stream::iter(work).buffered(CONCURRENCY).collect().await
+}
+
+async fn apply(job: &Job<'_>, target: &Target) -> Done {
+    let mut desired = target.object.clone();
+    object::set_annotation(&mut desired, thread::ANNOTATION, &job.cause.to_string());
+    let written = write(job.cluster, target, &desired).await;
+    let (key, known) = (&target.key, job.live.contains_key(&target.key));
+    let (status, message, live) = match written {
+        Ok(live) => (SYNCED, format!("{} {}", short(key), if known { "configured" } else { "created" }), Some(live)),
+        Err(reason) => (SYNC_FAILED, format!("{}: {key}: {reason}", target.origin), None),
+    };
+    Done { result: result(key, &target.version, status, message), key: key.clone(), live }
+}
+
+async fn write(cluster: &Context, target: &Target, desired: &Value) -> Result<Value, String> {
+    let gvk = target.gvk();
+    let mapping = cluster.mapper.resolve(&gvk).await.map_err(|error| chain(&error).to_string())?;
+    let mapping = mapping.ok_or_else(|| format!("cluster {} serves no {gvk}", cluster.cluster))?;
+    let api = cluster.api(&mapping.resource, object::namespace(desired));
+    api.apply(desired, &ApplyOptions::forced(MANAGER)).await.map_err(|error| {
+        if error.is_not_found() {
+            cluster.mapper.forget(&gvk);
+        }
+        error.message()
+    })
+}
+
+async fn prune(job: &Job<'_>, key: &Key, live: &Value) -> Done {
+    if object::is_deleting(live) {
+        return finished(key, live, PRUNED, "pruned".to_owned());
+    }
+    match delete(job.cluster, key, live, job.options).await {
+        Ok(()) => finished(key, live, PRUNED, "pruned".to_owned()),
+        Err(error) => finished(key, live, SYNC_FAILED, format!("{key}: failed to prune: {}", chain(&error))),
+    }
+}
+
+/// Says of a resource why it was not pruned.
+pub(crate) fn skip(key: &Key, live: &Value, why: &str) -> Done {
+    finished(key, live, PRUNE_SKIPPED, why.to_owned())
+}
+
+fn finished(key: &Key, live: &Value, status: &str, message: String) -> Done {
+    let (_, version) = mainstay_apimachinery::gvk::split_api_version(object::api_version(live));
+    Done { key: key.clone(), result: result(key, version, status, message), live: None }
+}
+
+/// Deletes a live object, if it is still the one that was seen.
+pub(crate) async fn delete(cluster: &Context, key: &Key, live: &Value, options: &SyncOptions) -> Result<(), Error> {
+    let Some(gvk) = mainstay_apimachinery::GroupVersionKind::of(live) else { return Ok(()) };
+    let resolved = cluster.mapper.resolve(&gvk).await.map_err(|error| Error::Discover(key.clone(), error))?;
+    // A kind that is no longer served has no objects.
+    let Some(mapping) = resolved else { return Ok(()) };
+    let propagation = match options.value("PrunePropagationPolicy") {
+        Some("background") => PropagationPolicy::Background,
+        Some("orphan") => PropagationPolicy::Orphan,
+        _ => PropagationPolicy::Foreground,
+    };
+    let uid = Some(object::uid(live).to_owned()).filter(|uid| !uid.is_empty());
+    let options = DeleteOptions { uid, propagation: Some(propagation), ..DeleteOptions::default() };
+    let api = cluster.api(&mapping.resource, object::namespace(live));
+    let deleted = api.delete(object::name(live), &options).await;
+    deleted.map(drop).map_err(|error| Error::Call(cluster.cluster.clone(), error))
+}
+
+/// Makes a namespace, or brings the metadata that the application manages up to date.
+pub(crate) async fn namespace(
+    cluster: &Context,
+    name: &str,
+    metadata: Option<&NamespaceMetadata>,
+) -> Result<Value, Error> {
+    let mut namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    if let Some(metadata) = metadata {
+        for (key, value) in &metadata.labels {
+            object::set_label(&mut namespace, key, value);
+        }
+        for (key, value) in &metadata.annotations {
+            object::set_annotation(&mut namespace, key, value);
+        }
+    }
+    let resource = context::resource("", "v1", "Namespace", "namespaces");
+    let applied = cluster.api(&resource, None).apply(&namespace, &ApplyOptions::forced(MANAGER)).await;
+    applied.map_err(|error| Error::Call(cluster.cluster.clone(), error))
+}
+
+/// `deployment.apps/web`, as kubectl and Argo CD name what they did.
+fn short(key: &Key) -> String {
+    let kind = key.kind.to_lowercase();
+    if key.group.is_empty() { format!("{kind}/{}", key.name) } else { format!("{kind}.{}/{}", key.group, key.name) }
+}

@@ -1,0 +1,391 @@
+//! Reconciles one Application at a time: read, validate, plan, apply, report.
+//! It must not know how any of the five is done.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mainstay_api::argoproj::{self, ApplicationSpec, ApplicationStatus, SyncStatus};
+use mainstay_apimachinery::{GroupVersionKind, object};
+use mainstay_controller_runtime::{Action, Class, Classify, Context, Informer, ObjectKey, Recorder};
+use mainstay_git::Commit;
+use mainstay_telemetry::{Thread, chain};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+
+use crate::Clusters;
+use crate::deletion::{self, Progress};
+use crate::fetch::{self, LiveViews, Sources};
+use crate::observe::{Memory, Observed, Subject, observe};
+use crate::plan::autosync;
+use crate::plan::history;
+use crate::plan::turn::{self, Run, Turn};
+use crate::report::{self, Besides, Findings, Notice};
+use crate::revisions::{Asked, Revisions};
+use crate::sync::{self, Outcome};
+use crate::validate::{self, Invalid};
+
+/// How often an application is looked at when nothing is known to have changed: a safety net that costs no calls.
+const RESYNC: Duration = Duration::from_secs(300);
+/// How soon to look again while a cache has not caught up with an own write.
+const CATCH_UP: Duration = Duration::from_millis(10);
+
+/// What all reconciles share.
+pub(crate) struct Engine {
+    pub(crate) control: Context,
+    pub(crate) clusters: Arc<dyn Clusters>,
+    pub(crate) applications: Informer,
+    pub(crate) projects: Informer,
+    pub(crate) revisions: Arc<Revisions>,
+    pub(crate) sources: Sources,
+    pub(crate) views: LiveViews,
+    pub(crate) recorder: Recorder,
+    pub(crate) memories: Mutex<HashMap<ObjectKey, Memory>>,
+}
+
+/// A reconcile failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Something could not be read; it is reported on the application.
+    #[error(transparent)]
+    Fetch(#[from] fetch::Error),
+    /// The report could not be written.
+    #[error(transparent)]
+    Report(#[from] report::Error),
+    /// Deleting failed.
+    #[error(transparent)]
+    Deletion(#[from] deletion::Error),
+}
+
+impl Classify for Error {
+    fn class(&self) -> Class {
+        match self {
+            Self::Fetch(error) => error.class(),
+            Self::Report(error) => error.class(),
+            Self::Deletion(error) => error.class(),
+        }
+    }
+}
+
+/// A commit to compare with.
+struct Aim {
+    commit: Arc<Commit>,
+    /// Whether it is the one that the application follows, or one that an operation asks for.
+    own: bool,
+}
+
+/// One look at an application.
+struct Look<'a> {
+    subject: Subject,
+    aim: Aim,
+    observed: Observed,
+    memory: &'a mut Memory,
+    /// Events on their way.
+    recording: Option<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Reconciles one application.
+    pub(crate) async fn reconcile(&self, key: ObjectKey) -> Result<Action, Error> {
+        let Some(app) = self.applications.get_key(&key) else {
+            self.forget(&key);
+            return Ok(Action::done());
+        };
+        if object::annotation(&app, argoproj::SKIP_RECONCILE) == Some("true") {
+            return Ok(Action::done());
+        }
+        if object::is_deleting(&app) {
+            return self.delete(&app).await;
+        }
+        let mut memory = self.take(&key);
+        let action = if is_stale(&app, &memory) {
+            Ok(Action::requeue_after(CATCH_UP))
+        } else {
+            Box::pin(self.look(&key, app, &mut memory)).await
+        };
+        self.put(key, memory);
+        action
+    }
+
+    async fn look(&self, key: &ObjectKey, app: Value, memory: &mut Memory) -> Result<Action, Error> {
+        let subject = match self.subject(key, &app) {
+            Ok(subject) => subject,
+            Err(Invalid(message)) => return self.refuse(&app, memory, "InvalidSpecError", message).await,
+        };
+        self.refresh(&subject, memory);
+        let (aim, observed) = match self.fetch(&subject, memory).await {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                self.refuse(&app, memory, "ComparisonError", chain(&error).to_string()).await?;
+                return Err(error.into());
+            }
+        };
+        let turn = self.plan(&subject, &observed);
+        let mut look = Look { subject, aim, observed, memory, recording: None };
+        match turn {
+            Turn::Run(run) => self.sync(&mut look, *run).await,
+            Turn::Terminate => self.terminate(&mut look).await,
+            Turn::Wait(delay) => {
+                self.settle(&mut look, None).await?;
+                Ok(Action::requeue_after(delay))
+            }
+            Turn::Refuse(message) => self.settle(&mut look, Some(message)).await,
+            Turn::Nothing => self.settle(&mut look, None).await,
+        }
+    }
+
+    /// Validates an application, and finds its project and its cluster.
+    fn subject(&self, key: &ObjectKey, app: &Value) -> Result<Subject, Invalid> {
+        let valid = validate::application(app)?;
+        let project = validate::project(&valid, self.projects.get(&key.namespace, valid.project()).as_ref())?;
+        let cluster = self.clusters.get(valid.cluster()).ok_or_else(|| {
+            Invalid(format!(
+                "there are no clusters with this name or server: {}; fix spec.destination",
+                valid.cluster()
+            ))
+        })?;
+        Ok(Subject { key: key.clone(), app: app.clone(), valid, project, cluster })
+    }
+
+    /// Does what the refresh annotation asks for.
+    fn refresh(&self, subject: &Subject, memory: &mut Memory) {
+        let Some(kind) = object::annotation(&subject.app, argoproj::REFRESH) else { return };
+        self.revisions.forget(&asked(subject, &subject.valid.revision));
+        if kind == "hard" {
+            self.sources.forget(&subject.key);
+            memory.seen = None;
+            memory.verdicts = Default::default();
+        }
+    }
+
+    async fn fetch(&self, subject: &Subject, memory: &mut Memory) -> Result<(Aim, Observed), fetch::Error> {
+        let own = asked(subject, &subject.valid.revision);
+        let wanted = turn::revision(&subject.valid).map_or_else(|| own.clone(), |revision| asked(subject, revision));
+        let place = |asked: &Asked| format!("revision {} of {}", asked.revision, asked.url);
+        let resolved = self.revisions.resolve(&wanted).await;
+        let commit = resolved.map_err(|source| fetch::Error::Source { place: place(&wanted), source })?;
+        let observed = observe(subject, &commit.sha, &self.sources, &self.views, memory).await?;
+        Ok((Aim { commit, own: wanted == own }, observed))
+    }
+
+    fn plan(&self, subject: &Subject, observed: &Observed) -> Turn {
+        let valid = &subject.valid;
+        let input = autosync::Input {
+            automated: valid.automated(),
+            comparison: &observed.comparison,
+            revision: &observed.revision,
+            source: &valid.source,
+            last: valid.status.operation_state.as_ref(),
+            changed_since: observed.unblocked,
+            keep: observed.keep.as_deref(),
+            now: self.control.clock.now(),
+        };
+        turn::next(valid, &input)
+    }
+
+    /// Tells of a commit that was not seen on this application before.
+    fn arrival(&self, look: &Look<'_>) -> Option<Notice> {
+        let Look { subject, aim, observed, .. } = look;
+        let known = subject.valid.status.sync.as_ref().is_some_and(|sync| sync.revision == observed.revision);
+        (!known && aim.own).then(|| {
+            let commit = &aim.commit;
+            let message = format!("{} by {}: {}", commit.short_sha(), commit.author.name, commit.subject());
+            Notice { reason: "CommitReceived", message, warning: false }
+        })
+    }
+
+    /// Runs an operation and reports it.
+    async fn sync(&self, look: &mut Look<'_>, run: Run) -> Result<Action, Error> {
+        let mut notices: Vec<Notice> = self.arrival(look).into_iter().collect();
+        if run.is_new() {
+            let by = if run.is_automated() { "automated sync" } else { "sync" };
+            let message = format!("{by} to {}", short(&look.observed.revision));
+            notices.push(Notice { reason: "SyncStarted", message, warning: false });
+        }
+        self.record(look, notices);
+        let recorded = run.is_recorded();
+        let besides = self.besides(&look.subject, &run, &look.aim.commit.sha).await;
+        let outcome = sync::run(&look.subject, &mut look.observed, run, &self.views).await;
+        look.observed.wrote(&look.subject, &outcome.written, look.memory);
+        let (retry_after, finished) = (outcome.retry_after, outcome.finished.is_some());
+        self.report_sync(look, outcome, recorded, besides).await?;
+        Ok(match retry_after {
+            Some(delay) => Action::requeue_after(delay),
+            // The operation wanted another revision than the application follows: compare with that one now.
+            None if finished && !look.aim.own => Action::requeue_after(CATCH_UP),
+            None => Action::resync_after(RESYNC),
+        })
+    }
+
+    async fn report_sync(
+        &self,
+        look: &mut Look<'_>,
+        outcome: Outcome,
+        recorded: bool,
+        besides: Besides,
+    ) -> Result<(), Error> {
+        let Outcome { state, finished, .. } = outcome;
+        let (message, entry) = (state.message.clone(), history::entry(&state));
+        let failed = (finished == Some(false)).then(|| ("SyncError", message.clone()));
+        let now = self.control.clock.now_rfc3339();
+        let findings = Findings { operation: Some(state), conditions: failed.into_iter().collect(), now };
+        let mut status = report::build(&look.subject, &look.observed, findings);
+        if finished == Some(true) && recorded {
+            let limit = look.subject.valid.spec.revision_history_limit;
+            status.history = history::record(&status.history, entry, limit);
+        }
+        self.write(&look.subject.app, &status, besides, look.memory).await?;
+        let synced = || format!("synced to {}", short(&look.observed.revision));
+        let notice = match finished {
+            Some(true) => Notice { reason: "SyncSucceeded", message: synced(), warning: false },
+            Some(false) => Notice { reason: "SyncFailed", message, warning: true },
+            None => return Ok(()),
+        };
+        self.record(look, vec![notice]);
+        Ok(())
+    }
+
+    /// What is written along with an operation: that it was taken up, and a pin if it rolls back what is automated.
+    async fn besides(&self, subject: &Subject, run: &Run, sha: &str) -> Besides {
+        let mut besides = Besides { operation_taken: subject.valid.operation.is_some(), ..refreshed() };
+        let revision = run.sync().revision;
+        if run.is_automated() || !run.is_new() || revision.is_empty() || subject.valid.automated().is_none() {
+            return besides;
+        }
+        let target = &subject.valid.source.target_revision;
+        let head = self.revisions.resolve(&asked(subject, if target.is_empty() { "HEAD" } else { target })).await;
+        let follows = head.is_ok_and(|head| head.sha == sha);
+        besides.annotations.push((argoproj::PINNED_REVISION, (!follows).then(|| sha.to_owned())));
+        besides
+    }
+
+    async fn terminate(&self, look: &mut Look<'_>) -> Result<Action, Error> {
+        let now = self.control.clock.now_rfc3339();
+        let mut state = look.subject.valid.status.operation_state.clone().unwrap_or_default();
+        "Failed".clone_into(&mut state.phase);
+        "operation terminated".clone_into(&mut state.message);
+        state.finished_at.clone_from(&now);
+        let findings = Findings { operation: Some(state), conditions: Vec::new(), now };
+        let status = report::build(&look.subject, &look.observed, findings);
+        self.write(&look.subject.app, &status, refreshed(), look.memory).await?;
+        Ok(Action::resync_after(RESYNC))
+    }
+
+    /// Reports a look that led to no operation.
+    async fn settle(&self, look: &mut Look<'_>, refusal: Option<String>) -> Result<Action, Error> {
+        let conditions = refusal.map(|message| ("SyncError", message)).into_iter().collect();
+        let findings = Findings { operation: None, conditions, now: self.control.clock.now_rfc3339() };
+        let status = report::build(&look.subject, &look.observed, findings);
+        self.write(&look.subject.app, &status, refreshed(), look.memory).await?;
+        let arrival = self.arrival(look);
+        self.record(look, arrival.into_iter().collect());
+        Ok(Action::resync_after(RESYNC))
+    }
+
+    /// Reports an application that cannot be compared. What is live stays as it is.
+    async fn refuse(
+        &self,
+        app: &Value,
+        memory: &mut Memory,
+        condition: &'static str,
+        message: String,
+    ) -> Result<Action, Error> {
+        let now = self.control.clock.now_rfc3339();
+        let old: ApplicationStatus =
+            app.get("status").and_then(|status| serde_json::from_value(status.clone()).ok()).unwrap_or_default();
+        let mut status = old.clone();
+        status.conditions = report::conditions(&old.conditions, vec![(condition, message)], &now);
+        status.sync = Some(SyncStatus { status: "Unknown".to_owned(), ..old.sync.clone().unwrap_or_default() });
+        status.health = status.health.or_else(|| Some(report::unknown_health(&now)));
+        if status != old {
+            status.reconciled_at = now;
+        }
+        self.write(app, &status, refreshed(), memory).await?;
+        Ok(Action::resync_after(RESYNC))
+    }
+
+    async fn write(
+        &self,
+        app: &Value,
+        status: &ApplicationStatus,
+        besides: Besides,
+        memory: &mut Memory,
+    ) -> Result<(), Error> {
+        if let Some(version) = report::write(&self.control, app, status, &besides).await? {
+            memory.written = Some(version);
+        }
+        Ok(())
+    }
+
+    fn record(&self, look: &mut Look<'_>, notices: Vec<Notice>) {
+        if notices.is_empty() {
+            return;
+        }
+        let Look { subject, observed, recording, .. } = look;
+        let cause = Thread::of_commit(&subject.valid.source.repo_url, &observed.revision);
+        let with = (&self.control, &self.recorder);
+        *recording = Some(report::record(with, &subject.app, cause, notices, recording.take()));
+    }
+
+    async fn delete(&self, app: &Value) -> Result<Action, Error> {
+        if !deletion::cascades(app) {
+            return Ok(Action::done());
+        }
+        let spec: ApplicationSpec =
+            app.get("spec").and_then(|spec| serde_json::from_value(spec.clone()).ok()).unwrap_or_default();
+        let name = if spec.destination.name.is_empty() { &spec.destination.server } else { &spec.destination.name };
+        let cluster = self.clusters.get(name);
+        let kinds = self.kinds_of_source(app).await;
+        match deletion::advance(&self.control, app, cluster.as_ref(), &self.views, kinds).await? {
+            Progress::Done => Ok(Action::done()),
+            Progress::Waiting => Ok(Action::resync_after(RESYNC)),
+        }
+    }
+
+    /// Kinds in the source of an application that has no resources in its status: its first sync may have been cut
+    /// short. Best effort: a source that cannot be read has nothing to say.
+    async fn kinds_of_source(&self, app: &Value) -> Vec<GroupVersionKind> {
+        let recorded = app.pointer("/status/resources").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        let Ok(subject) = self.subject(&ObjectKey::of(app), app) else { return Vec::new() };
+        if recorded {
+            return Vec::new();
+        }
+        let observed = self.fetch(&subject, &mut Memory::default()).await;
+        observed
+            .map_or_else(|_| Vec::new(), |(_, observed)| observed.targets.by_key.values().map(|t| t.gvk()).collect())
+    }
+
+    fn take(&self, key: &ObjectKey) -> Memory {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(key).unwrap_or_default()
+    }
+
+    fn put(&self, key: ObjectKey, memory: Memory) {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).insert(key, memory);
+    }
+
+    fn forget(&self, key: &ObjectKey) {
+        self.take(key);
+        self.sources.forget(key);
+        self.views.forget(&key.name);
+    }
+}
+
+fn asked(subject: &Subject, revision: &str) -> Asked {
+    Asked { url: subject.valid.source.repo_url.clone(), revision: revision.to_owned() }
+}
+
+/// A look has been taken: the refresh annotation has done its work.
+fn refreshed() -> Besides {
+    Besides { operation_taken: false, annotations: vec![(argoproj::REFRESH, None)] }
+}
+
+/// Whether the cache has not caught up with the last own write.
+fn is_stale(app: &Value, memory: &Memory) -> bool {
+    let number = |version: &str| version.parse::<u64>().unwrap_or(0);
+    let shown = number(object::resource_version(app).unwrap_or_default());
+    memory.written.as_deref().is_some_and(|written| shown < number(written))
+}
+
+fn short(revision: &str) -> &str {
+    revision.get(..7).unwrap_or(revision)
+}

@@ -1,0 +1,60 @@
+//! Everything read from outside: desired manifests from git, live objects from informers, and what the API server
+//! says an apply would do.
+//! It must not decide anything.
+
+mod desired;
+mod live;
+mod overlay;
+mod predict;
+
+pub(crate) use desired::{Ask, Seen, Sources};
+pub(crate) use live::{LiveViews, Wanted};
+pub(crate) use overlay::Overlay;
+pub(crate) use predict::{Verdicts, predict};
+
+use mainstay_controller_runtime::{Class, Classify, api, mapper};
+use mainstay_git as git;
+
+use crate::plan::glob::PatternError;
+
+/// Something could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The revision could not be told, or its files not read.
+    #[error("failed to read {place}")]
+    Source {
+        place: String,
+        #[source]
+        source: git::Error,
+    },
+    /// An include or exclude pattern cannot be read.
+    #[error("failed to read spec.source.directory")]
+    Pattern(#[source] PatternError),
+    /// Discovery at the destination failed.
+    #[error("failed to discover the kinds of cluster {cluster}")]
+    Discovery {
+        cluster: String,
+        #[source]
+        source: mapper::Error,
+    },
+    /// A dry run failed for another reason than the object.
+    #[error("failed to compare with cluster {cluster}")]
+    Compare {
+        cluster: String,
+        #[source]
+        source: api::Error,
+    },
+}
+
+impl Classify for Error {
+    fn class(&self) -> Class {
+        match self {
+            Self::Source { source, .. } if source.class() == git::Class::Retry => Class::Retry,
+            // A push or a poll wakes the application when the repository is repaired.
+            Self::Source { .. } => Class::Wait,
+            Self::Pattern(_) => Class::Terminal,
+            Self::Discovery { source, .. } => source.class(),
+            Self::Compare { .. } => Class::Retry,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Live objects of applications, from one shared informer per kind and cluster; a change of one wakes its application.
+//! It must not know what is desired beyond the keys it is asked for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mainstay_apimachinery::GroupVersionKind;
+use mainstay_controller_runtime::{ApiResource, Context, Event, Informer, ObjectKey, WorkQueue};
+
+use super::Error;
+use crate::plan::compare::Live;
+use crate::plan::key::{Key, tracked_by};
+
+/// Index of the informers: objects by the application that tracks them.
+const BY_APP: &str = "gitops/application";
+/// How long an application waits for more changes of its objects before it looks, and how much longer for each
+/// object it has: an app of apps with 1000 children looks about twice a second, not a thousand times.
+const SETTLE: Duration = Duration::from_millis(20);
+const SETTLE_PER_OBJECT: Duration = Duration::from_micros(500);
+const SETTLE_MAX: Duration = Duration::from_secs(2);
+
+/// Views of live objects.
+pub(crate) struct LiveViews {
+    namespace: String,
+    queue: WorkQueue<ObjectKey>,
+    hooked: Mutex<HashSet<(String, ApiResource)>>,
+    sizes: Arc<Mutex<HashMap<String, u32>>>,
+    /// Applications with kinds that their destination does not serve, by cluster.
+    lacking: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
+}
+
+/// What an application asks to see.
+pub(crate) struct Wanted<'a> {
+    /// The destination.
+    pub(crate) cluster: &'a Context,
+    /// Name of the application.
+    pub(crate) app: &'a str,
+    /// Desired keys with their version.
+    pub(crate) targets: Vec<(&'a Key, &'a str)>,
+    /// Kinds that it managed before.
+    pub(crate) before: Vec<GroupVersionKind>,
+}
+
+impl LiveViews {
+    /// Views that wake applications of a namespace through a queue.
+    pub(crate) fn new(namespace: &str, queue: WorkQueue<ObjectKey>) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            queue,
+            hooked: Mutex::default(),
+            sizes: Arc::default(),
+            lacking: Arc::default(),
+        }
+    }
+
+    /// The live objects that an application tracks or names.
+    pub(crate) async fn read(&self, wanted: &Wanted<'_>) -> Result<Live, Error> {
+        let mut kinds: BTreeMap<GroupVersionKind, Vec<&Key>> = BTreeMap::new();
+        for (key, version) in &wanted.targets {
+            kinds.entry(GroupVersionKind::new(&key.group, *version, &key.kind)).or_default().push(key);
+        }
+        for gvk in &wanted.before {
+            // Another version of a desired kind shows the same objects.
+            if !kinds.keys().any(|known| known.group_kind() == gvk.group_kind()) {
+                kinds.entry(gvk.clone()).or_default();
+            }
+        }
+        let mut live = Live::new();
+        for (gvk, keys) in kinds {
+            let Some(informer) = self.informer(wanted.cluster, &gvk).await? else { continue };
+            let tracked = informer.by_index(BY_APP, wanted.app);
+            live.extend(tracked.into_iter().map(|object| (Key::of(&object), object)));
+            for key in keys {
+                if !live.contains_key(key)
+                    && let Some(object) = informer.get(&key.namespace, &key.name)
+                {
+                    live.insert(key.clone(), object);
+                }
+            }
+        }
+        let size = u32::try_from(live.len()).unwrap_or(u32::MAX);
+        lock(&self.sizes).insert(wanted.app.to_owned(), size);
+        Ok(live)
+    }
+
+    /// The informer of a kind, synced; `None` where the cluster does not serve it.
+    pub(crate) async fn informer(&self, cluster: &Context, gvk: &GroupVersionKind) -> Result<Option<Informer>, Error> {
+        let resolved = cluster.mapper.resolve(gvk).await;
+        let mapping = resolved.map_err(|source| Error::Discovery { cluster: cluster.cluster.clone(), source })?;
+        let Some(mapping) = mapping else { return Ok(None) };
+        let informer = cluster.informers.informer(&mapping.resource);
+        if lock(&self.hooked).insert((cluster.cluster.clone(), mapping.resource.clone())) {
+            informer.add_index(BY_APP, |object| tracked_by(object).map(str::to_owned).into_iter().collect());
+            informer.add_handler(self.waker());
+        }
+        informer.synced().await;
+        Ok(Some(informer))
+    }
+
+    /// Wakes the application that tracks a changed object.
+    fn waker(&self) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
+        let (queue, namespace, sizes) = (self.queue.clone(), self.namespace.clone(), Arc::clone(&self.sizes));
+        move |event| {
+            let Some(app) = tracked_by(event.object()) else { return };
+            // An application that was never compared looks for itself when its turn comes.
+            let Some(size) = lock(&sizes).get(app).copied() else { return };
+            let delay = SETTLE.saturating_add(SETTLE_PER_OBJECT.saturating_mul(size)).min(SETTLE_MAX);
+            queue.add_after(ObjectKey::new(namespace.clone(), app), delay);
+        }
+    }
+
+    /// Notes whether an application has kinds that its destination does not serve; a new CRD there wakes it.
+    pub(crate) fn lacks_kinds(&self, cluster: &Context, app: &str, lacks: bool) {
+        let mut lacking = lock(&self.lacking);
+        if lacks {
+            lacking.entry(cluster.cluster.clone()).or_default().insert(app.to_owned());
+            drop(lacking);
+            self.watch_definitions(cluster);
+        } else if let Some(apps) = lacking.get_mut(&cluster.cluster) {
+            apps.remove(app);
+        }
+    }
+
+    fn watch_definitions(&self, cluster: &Context) {
+        let crds = crds();
+        if !lock(&self.hooked).insert((format!("definitions of {}", cluster.cluster), crds.clone())) {
+            return;
+        }
+        let (queue, namespace, lacking) = (self.queue.clone(), self.namespace.clone(), Arc::clone(&self.lacking));
+        let name = cluster.cluster.clone();
+        cluster.informers.informer(&crds).add_handler(move |_| {
+            for app in lock(&lacking).get(&name).into_iter().flatten() {
+                queue.add_after(ObjectKey::new(namespace.clone(), app.as_str()), SETTLE);
+            }
+        });
+    }
+
+    /// Forgets an application.
+    pub(crate) fn forget(&self, app: &str) {
+        lock(&self.sizes).remove(app);
+        for apps in lock(&self.lacking).values_mut() {
+            apps.remove(app);
+        }
+    }
+}
+
+fn crds() -> ApiResource {
+    mainstay_controller_runtime::context::resource(
+        "apiextensions.k8s.io",
+        "v1",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+    )
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

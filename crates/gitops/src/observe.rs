@@ -1,0 +1,134 @@
+//! One look at an application: who it is, what is desired, what is live, how they compare.
+//! It must not know operations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mainstay_api::argoproj::AppProjectSpec;
+use mainstay_apimachinery::GroupVersionKind;
+use mainstay_controller_runtime::{Context, ObjectKey};
+use serde_json::Value;
+
+use crate::fetch::{self, Ask, LiveViews, Overlay, Seen, Sources, Verdicts, Wanted};
+use crate::plan::compare::{self, Comparison, Live, Prediction};
+use crate::plan::key::Key;
+use crate::plan::prune;
+use crate::plan::target::Targets;
+use crate::validate::Validated;
+
+/// An application that can be worked on.
+pub(crate) struct Subject {
+    pub(crate) key: ObjectKey,
+    pub(crate) app: Value,
+    pub(crate) valid: Validated,
+    pub(crate) project: AppProjectSpec,
+    pub(crate) cluster: Context,
+}
+
+/// What is remembered of an application between two looks. Nothing is lost with it but calls saved.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) seen: Option<Seen>,
+    pub(crate) verdicts: Verdicts,
+    pub(crate) overlay: Overlay,
+    /// Resources that could not be tried at the last look; `None` before the first.
+    pub(crate) blocked: Option<BTreeSet<Key>>,
+    /// Resource version of the application as it was last written here.
+    pub(crate) written: Option<String>,
+}
+
+/// An application as it is.
+pub(crate) struct Observed {
+    /// The commit that last changed the desired resources.
+    pub(crate) revision: String,
+    pub(crate) targets: Arc<Targets>,
+    pub(crate) live: Live,
+    pub(crate) predictions: BTreeMap<Key, Prediction>,
+    pub(crate) comparison: Comparison,
+    /// Why nothing may be pruned.
+    pub(crate) keep: Option<String>,
+    /// Whether something that was blocked at the last look is not any more.
+    pub(crate) unblocked: bool,
+}
+
+/// Looks at an application at a commit.
+pub(crate) async fn observe(
+    subject: &Subject,
+    sha: &str,
+    sources: &Sources,
+    views: &LiveViews,
+    memory: &mut Memory,
+) -> Result<Observed, fetch::Error> {
+    let valid = &subject.valid;
+    let ask = Ask {
+        app: &subject.key,
+        source: &valid.source,
+        destination: &valid.spec.destination,
+        project: (valid.project(), &subject.project),
+        cluster: &subject.cluster,
+    };
+    let desired = sources.desired(&ask, sha, memory.seen.as_ref()).await?;
+    memory.seen = Some(desired.seen);
+    let targets = desired.targets;
+    let wanted = Wanted {
+        cluster: &subject.cluster,
+        app: &valid.name,
+        targets: targets.by_key.values().map(|target| (&target.key, target.version.as_str())).collect(),
+        before: managed_before(valid),
+    };
+    let mut live = views.read(&wanted).await?;
+    memory.overlay.lay_over(&mut live, subject.cluster.clock.now());
+    let rules = &valid.spec.ignore_differences;
+    let predictions = fetch::predict(&subject.cluster, &targets.by_key, &live, rules, &mut memory.verdicts).await?;
+    let allow_empty = valid.automated().is_some_and(|automated| automated.allow_empty);
+    let mut observed = Observed {
+        revision: desired.revision,
+        keep: prune::keep(&targets.problems, targets.by_key.len(), allow_empty),
+        targets,
+        live,
+        predictions,
+        comparison: Comparison::default(),
+        unblocked: false,
+    };
+    observed.compare(subject);
+    observed.note_blocked(subject, views, memory);
+    Ok(observed)
+}
+
+impl Observed {
+    /// Compares anew, after live objects or predictions changed.
+    pub(crate) fn compare(&mut self, subject: &Subject) {
+        let gaps = self.targets.problems.iter().any(|problem| problem.leaves_a_gap());
+        let targets = &self.targets.by_key;
+        self.comparison = compare::compare(&subject.valid.name, targets, &self.live, &self.predictions, gaps);
+    }
+
+    /// Takes in what was written: those resources are now as desired.
+    pub(crate) fn wrote(&mut self, subject: &Subject, written: &[(Key, Value)], memory: &mut Memory) {
+        let rules = &subject.valid.spec.ignore_differences;
+        for (key, live) in written {
+            let Some(target) = self.targets.by_key.get(key) else { continue };
+            memory.verdicts.note(target, live, &compare::ignored_pointers(rules, key), Prediction::Same);
+            memory.overlay.wrote(key.clone(), live.clone(), subject.cluster.clock.now());
+            self.predictions.insert(key.clone(), Prediction::Same);
+        }
+        self.compare(subject);
+    }
+
+    fn note_blocked(&mut self, subject: &Subject, views: &LiveViews, memory: &mut Memory) {
+        let blocked: BTreeSet<Key> =
+            self.targets.by_key.values().filter(|target| target.blocked).map(|target| target.key.clone()).collect();
+        views.lacks_kinds(&subject.cluster, &subject.valid.name, !blocked.is_empty());
+        // The first look since the start counts as a change: what failed before is tried once more.
+        self.unblocked = memory.blocked.as_ref().is_none_or(|before| !before.is_subset(&blocked));
+        memory.blocked = Some(blocked);
+    }
+}
+
+/// The kinds that an application managed when its status was last written.
+fn managed_before(valid: &Validated) -> Vec<GroupVersionKind> {
+    let resources = valid.status.resources.iter();
+    let kinds: BTreeSet<GroupVersionKind> =
+        resources.map(|resource| GroupVersionKind::new(&resource.group, &resource.version, &resource.kind)).collect();
+    kinds.into_iter().collect()
+}

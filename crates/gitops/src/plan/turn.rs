@@ -1,0 +1,156 @@
+//! Which operation to run now: one that is asked for, one that runs already, or an automated one.
+//! It must not know how an operation is run.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mainstay_api::argoproj::{Initiator, Operation, OperationState, Retry, SyncOperation};
+
+use super::autosync::{self, Decision};
+use super::operation::{self, Results};
+use crate::validate::Validated;
+
+/// What to do about operations.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Turn {
+    /// Nothing.
+    Nothing,
+    /// Look again after a while.
+    Wait(Duration),
+    /// Nothing, and say why.
+    Refuse(String),
+    /// End the running operation as asked.
+    Terminate,
+    /// Run an operation.
+    Run(Box<Run>),
+}
+
+/// An operation to run or go on with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// What is asked.
+    pub operation: Operation,
+    /// What became of resources in earlier steps.
+    pub results: Results,
+    /// When it began; empty for a new one.
+    pub started_at: String,
+    /// Retries so far.
+    pub retries: i64,
+}
+
+impl Run {
+    /// Whether it begins now.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.started_at.is_empty()
+    }
+
+    /// Whether automation asked for it.
+    #[must_use]
+    pub fn is_automated(&self) -> bool {
+        self.operation.initiated_by.as_ref().is_some_and(|by| by.automated)
+    }
+
+    /// What is asked of the sync.
+    #[must_use]
+    pub fn sync(&self) -> SyncOperation {
+        self.operation.sync.clone().unwrap_or_default()
+    }
+
+    /// Whether it gets a history entry: it deploys a revision as a whole.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        let sync = self.sync();
+        sync.resources.is_empty() && sync.auto_heal_attempts_count == 0 && !sync.dry_run
+    }
+}
+
+/// The revision that an asked-for or running operation wants, if it wants one of its own.
+#[must_use]
+pub fn revision(valid: &Validated) -> Option<&str> {
+    let asked = match &valid.operation {
+        Some(operation) => Some(operation),
+        None => running(valid).map(|state| &state.operation).filter(|operation| !is_automated(operation)),
+    };
+    asked?.sync.as_ref().map(|sync| sync.revision.as_str()).filter(|revision| !revision.is_empty())
+}
+
+fn is_automated(operation: &Operation) -> bool {
+    operation.initiated_by.as_ref().is_some_and(|by| by.automated)
+}
+
+fn running(valid: &Validated) -> Option<&OperationState> {
+    valid.status.operation_state.as_ref().filter(|state| state.phase == "Running")
+}
+
+/// Decides. `input` is what automated sync is decided from.
+#[must_use]
+pub fn next(valid: &Validated, input: &autosync::Input<'_>) -> Turn {
+    if valid.status.operation_state.as_ref().is_some_and(|state| state.phase == "Terminating") {
+        return Turn::Terminate;
+    }
+    if let Some(operation) = &valid.operation {
+        return run(operation.clone());
+    }
+    match running(valid) {
+        Some(state) if !superseded(state, input.revision) => resume(valid, state, input.now),
+        Some(_) => automated(&autosync::Input { last: None, ..input.clone() }),
+        None => automated(input),
+    }
+}
+
+fn run(operation: Operation) -> Turn {
+    Turn::Run(Box::new(Run { operation, results: Results::new(), started_at: String::new(), retries: 0 }))
+}
+
+fn automated(input: &autosync::Input<'_>) -> Turn {
+    match autosync::decide(input) {
+        Decision::Nothing => Turn::Nothing,
+        Decision::Wait(delay) => Turn::Wait(delay),
+        Decision::Refuse(message) => Turn::Refuse(message),
+        Decision::Start { prune, heal_attempt } => run(Operation {
+            sync: Some(SyncOperation {
+                revision: input.revision.to_owned(),
+                prune,
+                auto_heal_attempts_count: heal_attempt,
+                ..SyncOperation::default()
+            }),
+            initiated_by: Some(Initiator { automated: true, ..Initiator::default() }),
+            ..Operation::default()
+        }),
+    }
+}
+
+/// An automated operation gives way to a newer commit, instead of holding it up until it is done.
+fn superseded(state: &OperationState, revision: &str) -> bool {
+    let own = state.operation.sync.as_ref().map_or("", |sync| sync.revision.as_str());
+    is_automated(&state.operation) && own != revision
+}
+
+/// Goes on with a running operation. With a finish time it waits to be tried again.
+fn resume(valid: &Validated, state: &OperationState, now: Timestamp) -> Turn {
+    let resources = state.sync_result.as_ref().map(|result| result.resources.as_slice()).unwrap_or_default();
+    let mut results = operation::results(resources);
+    if !state.finished_at.is_empty() {
+        let retry = retry(valid, &state.operation);
+        let delay = autosync::retry_after(retry, is_automated(&state.operation), state.retry_count - 1);
+        let left = delay.unwrap_or_default().saturating_sub(autosync::since(&state.finished_at, now));
+        if !left.is_zero() {
+            return Turn::Wait(left);
+        }
+        results.retain(|_, result| result.status != operation::SYNC_FAILED);
+    }
+    Turn::Run(Box::new(Run {
+        operation: state.operation.clone(),
+        results,
+        started_at: state.started_at.clone(),
+        retries: state.retry_count,
+    }))
+}
+
+/// How an operation is tried again: as it says, or as the application says if automation asked for it.
+#[must_use]
+pub fn retry<'a>(valid: &'a Validated, operation: &'a Operation) -> Option<&'a Retry> {
+    let own = operation.retry.as_ref();
+    own.or_else(|| valid.policy().filter(|_| is_automated(operation)).and_then(|policy| policy.retry.as_ref()))
+}

@@ -1,0 +1,207 @@
+//! Builds the status of an Application from what was observed, as Argo CD shows it.
+//! It must not write it.
+
+use mainstay_api::argoproj::{
+    ApplicationStatus, ComparedTo, Condition, HealthStatus, OperationState, ResourceStatus, Summary, SyncStatus,
+};
+use serde_json::Value;
+
+use crate::observe::{Observed, Subject};
+use crate::plan::compare::{Live, Resource};
+use crate::plan::health::{self, Health};
+
+/// Most problems that one condition names; the rest is counted.
+const NAMED: usize = 20;
+
+/// What there is to say besides what was observed.
+pub(crate) struct Findings {
+    /// The operation that ran, if one did.
+    pub(crate) operation: Option<OperationState>,
+    /// Conditions: type and message.
+    pub(crate) conditions: Vec<(&'static str, String)>,
+    /// The time, as statuses write it.
+    pub(crate) now: String,
+}
+
+/// The status of an observed application.
+pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) -> ApplicationStatus {
+    let old = &subject.valid.status;
+    let Findings { operation, conditions: found, now } = findings;
+    let aggregate = health::aggregate(&subject.valid.name, &observed.comparison, &observed.live);
+    let mut found = found;
+    found.extend(problems(observed));
+    found.extend(remarks(subject));
+    let mut status = ApplicationStatus {
+        sync: Some(sync(subject, observed)),
+        health: Some(transition(old.health.as_ref(), &aggregate, &now)),
+        resources: observed
+            .comparison
+            .resources
+            .iter()
+            .map(|resource| self::resource(resource, &observed.live))
+            .collect(),
+        history: old.history.clone(),
+        operation_state: operation.or_else(|| old.operation_state.clone()),
+        conditions: conditions(&old.conditions, found, &now),
+        reconciled_at: old.reconciled_at.clone(),
+        source_type: "Directory".to_owned(),
+        summary: Some(summary(observed)),
+        controller_namespace: subject.key.namespace.clone(),
+    };
+    if status != *old {
+        status.reconciled_at = now;
+    }
+    status
+}
+
+fn sync(subject: &Subject, observed: &Observed) -> SyncStatus {
+    let valid = &subject.valid;
+    SyncStatus {
+        status: observed.comparison.sync.to_string(),
+        revision: observed.revision.clone(),
+        compared_to: Some(ComparedTo {
+            source: Some(valid.source.clone()),
+            destination: valid.spec.destination.clone(),
+            ignore_differences: valid.spec.ignore_differences.clone(),
+        }),
+    }
+}
+
+fn transition(old: Option<&HealthStatus>, health: &Health, now: &str) -> HealthStatus {
+    let status = health.status.to_string();
+    let same = old.filter(|old| old.status == status && !old.last_transition_time.is_empty());
+    let last_transition_time = same.map_or(now, |old| &old.last_transition_time).to_owned();
+    HealthStatus { status, message: health.message.clone(), last_transition_time }
+}
+
+/// The health of an application that was never compared.
+pub(crate) fn unknown_health(now: &str) -> HealthStatus {
+    HealthStatus { status: "Unknown".to_owned(), message: String::new(), last_transition_time: now.to_owned() }
+}
+
+fn resource(resource: &Resource, live: &Live) -> ResourceStatus {
+    let health = match live.get(&resource.key) {
+        Some(live) => health::of(live),
+        None => Some(Health { status: health::Status::Missing, message: String::new() }),
+    };
+    let health = health.map(|health| HealthStatus {
+        status: health.status.to_string(),
+        message: health.message,
+        last_transition_time: String::new(),
+    });
+    ResourceStatus {
+        group: resource.key.group.clone(),
+        version: resource.version.clone(),
+        kind: resource.key.kind.clone(),
+        namespace: resource.key.namespace.clone(),
+        name: resource.key.name.clone(),
+        status: resource.sync.to_string(),
+        health,
+        hook: false,
+        requires_pruning: resource.requires_pruning(),
+        sync_wave: resource.wave,
+    }
+}
+
+/// One condition per type of problem, naming each with file and line.
+fn problems(observed: &Observed) -> Vec<(&'static str, String)> {
+    let mut by_type: Vec<(&'static str, Vec<String>)> = Vec::new();
+    for problem in &observed.targets.problems {
+        let condition = problem.condition();
+        match by_type.iter_mut().find(|(known, _)| *known == condition) {
+            Some((_, messages)) => messages.push(problem.to_string()),
+            None => by_type.push((condition, vec![problem.to_string()])),
+        }
+    }
+    if let Some(keep) =
+        observed.keep.as_ref().filter(|_| observed.comparison.resources.iter().any(Resource::requires_pruning))
+    {
+        by_type.push(("PruneWarning", vec![keep.clone()]));
+    }
+    by_type.into_iter().map(|(condition, messages)| (condition, join(&messages))).collect()
+}
+
+fn join(messages: &[String]) -> String {
+    let mut text = messages.iter().take(NAMED).cloned().collect::<Vec<_>>().join("\n");
+    if messages.len() > NAMED {
+        text.push_str(&format!("\nand {} more", messages.len() - NAMED));
+    }
+    text
+}
+
+fn remarks(subject: &Subject) -> Vec<(&'static str, String)> {
+    let mut remarks: Vec<(&'static str, String)> = Vec::new();
+    if !subject.valid.remarks.is_empty() {
+        remarks.push(("UnsupportedFeatureWarning", subject.valid.remarks.join("\n")));
+    }
+    if subject.valid.pinned {
+        let message = format!(
+            "held at revision {} by a rollback; remove annotation mainstay.dev/pinned-revision to follow {} again",
+            subject.valid.revision,
+            if subject.valid.source.target_revision.is_empty() {
+                "HEAD"
+            } else {
+                &subject.valid.source.target_revision
+            },
+        );
+        remarks.push(("PinnedRevisionWarning", message));
+    }
+    remarks
+}
+
+/// Conditions sorted by type; one that says the same as before keeps its time.
+pub(crate) fn conditions(old: &[Condition], found: Vec<(&'static str, String)>, now: &str) -> Vec<Condition> {
+    let mut conditions: Vec<Condition> = found
+        .into_iter()
+        .map(|(condition_type, message)| {
+            let same = old.iter().find(|old| old.condition_type == condition_type && old.message == message);
+            let last_transition_time = same.map_or(now, |old| &old.last_transition_time).to_owned();
+            Condition { condition_type: condition_type.to_owned(), message, last_transition_time }
+        })
+        .collect();
+    conditions.sort_by(|a, b| a.condition_type.cmp(&b.condition_type));
+    conditions
+}
+
+fn summary(observed: &Observed) -> Summary {
+    let mut images: Vec<String> = observed.live.values().flat_map(images).collect();
+    images.sort();
+    images.dedup();
+    let applications = observed
+        .comparison
+        .resources
+        .iter()
+        .any(|resource| resource.key.kind == "Application" && resource.key.group == mainstay_api::argoproj::GROUP);
+    Summary { external_urls: Vec::new(), images, is_app_of_apps: applications }
+}
+
+/// Container images in an object's pod template, or in a pod.
+fn images(live: &Value) -> Vec<String> {
+    let template = ["/spec/template/spec", "/spec/jobTemplate/spec/template/spec", "/spec"];
+    let Some(spec) =
+        template.iter().find_map(|pointer| live.pointer(pointer).filter(|spec| spec.get("containers").is_some()))
+    else {
+        return Vec::new();
+    };
+    let lists = ["initContainers", "containers"].iter().filter_map(|list| spec.get(*list)?.as_array());
+    lists.flatten().filter_map(|container| container.get("image")?.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_keep_their_time_while_they_say_the_same() {
+        let old = conditions(&[], vec![("SyncError", "a".into()), ("ComparisonError", "b".into())], "then");
+        let new = conditions(&old, vec![("SyncError", "a".into()), ("ComparisonError", "c".into())], "now");
+        let times: Vec<_> = new.iter().map(|c| (c.condition_type.as_str(), c.last_transition_time.as_str())).collect();
+        assert_eq!(times, [("ComparisonError", "now"), ("SyncError", "then")]);
+    }
+
+    #[test]
+    fn images_come_from_pod_templates() {
+        let deployment = serde_json::json!({"spec": {"template": {"spec": {"initContainers": [{"image": "b"}], "containers": [{"image": "a"}]}}}});
+        assert_eq!(images(&deployment), ["b", "a"]);
+    }
+}

@@ -1,0 +1,270 @@
+//! Runs one step of an operation after the other, as far as it goes without waiting.
+//! It must not know how the outcome is reported.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use mainstay_api::argoproj::{NamespaceMetadata, OperationState, ResourceRef, SyncResult};
+use mainstay_apimachinery::{GroupVersionKind, object};
+use mainstay_controller_runtime::clock::format_seconds;
+use mainstay_telemetry::Thread;
+use serde_json::Value;
+
+use crate::apply::{self, Done, Job};
+use crate::fetch::LiveViews;
+use crate::observe::{Observed, Subject};
+use crate::plan::autosync;
+use crate::plan::compare::{self, Resource};
+use crate::plan::health;
+use crate::plan::key::Key;
+use crate::plan::operation::{self, SYNC_FAILED, SYNCED, Step};
+use crate::plan::options::{PruneMode, SyncOptions, prune_mode};
+use crate::plan::order::{self, Apply, Prune, Wave};
+use crate::plan::turn::{self, Run};
+
+/// How far an operation got.
+pub(crate) struct Outcome {
+    /// What to report of it.
+    pub(crate) state: OperationState,
+    /// Whether it is done, and how it went.
+    pub(crate) finished: Option<bool>,
+    /// When to try again.
+    pub(crate) retry_after: Option<Duration>,
+    /// Live objects as the writes left them.
+    pub(crate) written: Vec<(Key, Value)>,
+}
+
+/// How an operation ended.
+struct Verdict {
+    succeeded: bool,
+    message: String,
+    /// Whether trying again cannot help before the source, the project or the destination's kinds change.
+    hopeless: bool,
+}
+
+/// One operation under way.
+struct Sync<'a> {
+    subject: &'a Subject,
+    revision: String,
+    run: Run,
+    written: Vec<(Key, Value)>,
+}
+
+/// Runs an operation as far as it goes.
+pub(crate) async fn run(subject: &Subject, observed: &mut Observed, mut run: Run, views: &LiveViews) -> Outcome {
+    if run.is_new() {
+        run.started_at = subject.cluster.clock.now_rfc3339();
+    }
+    let mut sync = Sync { subject, revision: observed.revision.clone(), run, written: Vec::new() };
+    let options = options(subject, &sync.run);
+    let (waves, skipped) = pending(observed, &sync.run, &options);
+    sync.record(observed, skipped);
+    if sync.run.sync().dry_run {
+        let message = format!("dry run: {} waves would be run", waves.len());
+        return sync.finish(Verdict { succeeded: true, message, hopeless: false });
+    }
+    if !waves.is_empty()
+        && let Err(message) = make_namespace(subject, observed, views, &options).await
+    {
+        return sync.finish(Verdict { succeeded: false, message, hopeless: false });
+    }
+    sync.run_waves(observed, &options, waves.into()).await
+}
+
+impl Sync<'_> {
+    async fn run_waves(mut self, observed: &mut Observed, options: &SyncOptions, mut waves: VecDeque<Wave>) -> Outcome {
+        loop {
+            let health = |key: &Key| observed.live.get(key).and_then(health::of).map(|health| health.status);
+            match operation::next(waves.make_contiguous(), &self.run.results, health) {
+                Step::Run(wave) => {
+                    waves.pop_front();
+                    let done = run_wave(self.subject, observed, options, &wave).await;
+                    self.record(observed, done);
+                }
+                Step::Wait(message) => return self.pause(message),
+                Step::Finish { succeeded, message } => {
+                    if let Some(key) = leaving(observed, &self.run).filter(|_| succeeded) {
+                        return self.pause(format!("waiting for deletion of {key}"));
+                    }
+                    let verdict = match blocked(observed, &mut self.run).filter(|_| succeeded) {
+                        Some(message) => Verdict { succeeded: false, message, hopeless: true },
+                        None => Verdict { succeeded, message, hopeless: false },
+                    };
+                    return self.finish(verdict);
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, observed: &mut Observed, done: Vec<Done>) {
+        for Done { key, result, live } in done {
+            if let Some(live) = live {
+                observed.live.insert(key.clone(), live.clone());
+                self.written.push((key.clone(), live));
+            }
+            self.run.results.insert(key, result);
+        }
+    }
+
+    fn pause(self, message: String) -> Outcome {
+        let state = self.state("Running", message);
+        Outcome { state, finished: None, retry_after: None, written: self.written }
+    }
+
+    /// Ends the operation, or sets it to be tried again.
+    fn finish(mut self, verdict: Verdict) -> Outcome {
+        let Verdict { succeeded, message, hopeless } = verdict;
+        let retry = turn::retry(&self.subject.valid, &self.run.operation);
+        let again = !succeeded && !hopeless;
+        let delay = again.then(|| autosync::retry_after(retry, self.run.is_automated(), self.run.retries)).flatten();
+        let now = self.subject.cluster.clock.now();
+        let (state, finished) = match delay {
+            Some(delay) => {
+                self.run.retries += 1;
+                let at = format_seconds(now + delay);
+                let message = format!("{message}. Retrying attempt #{} at {at}", self.run.retries);
+                (self.state("Running", message), None)
+            }
+            None => (self.state(if succeeded { "Succeeded" } else { "Failed" }, message), Some(succeeded)),
+        };
+        let state = OperationState { finished_at: format_seconds(now), ..state };
+        Outcome { state, finished, retry_after: delay, written: self.written }
+    }
+
+    fn state(&self, phase: &str, message: String) -> OperationState {
+        let mut resources: Vec<_> = self.run.results.values().cloned().collect();
+        if phase == "Succeeded" {
+            for resource in resources.iter_mut().filter(|resource| resource.status == SYNCED) {
+                "Succeeded".clone_into(&mut resource.hook_phase);
+            }
+        }
+        let source = Some(self.subject.valid.source.clone());
+        OperationState {
+            operation: self.run.operation.clone(),
+            phase: phase.to_owned(),
+            message,
+            sync_result: Some(SyncResult { revision: self.revision.clone(), source, resources }),
+            started_at: self.run.started_at.clone(),
+            finished_at: String::new(),
+            retry_count: self.run.retries,
+        }
+    }
+}
+
+/// The options of an operation: its own, or the application's.
+fn options(subject: &Subject, run: &Run) -> SyncOptions {
+    let own = run.sync().sync_options;
+    if own.is_empty() { subject.valid.options.clone() } else { SyncOptions::new(&own) }
+}
+
+/// What is still to be done, in order; and what is left alone, with the reason.
+fn pending(observed: &Observed, run: &Run, options: &SyncOptions) -> (Vec<Wave>, Vec<Done>) {
+    let sync = run.sync();
+    let (mut applies, mut prunes, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    let out = observed.comparison.resources.iter().filter(|resource| resource.sync == compare::Sync::OutOfSync);
+    for resource in out.filter(|resource| selected(&sync.resources, &resource.key)) {
+        if run.results.contains_key(&resource.key) {
+            continue;
+        }
+        if resource.desired {
+            applies.push(Apply {
+                key: resource.key.clone(),
+                wave: resource.wave,
+                defines: defines(observed, resource),
+            });
+        } else if let Some(live) = observed.live.get(&resource.key) {
+            match may_prune(observed, sync.prune, prune_mode(live, options)) {
+                Ok(mode) => prunes.push(Prune { key: resource.key.clone(), wave: resource.wave, mode }),
+                Err(why) => skipped.push(apply::skip(&resource.key, live, &why)),
+            }
+        }
+    }
+    (order::waves(&applies, &prunes), skipped)
+}
+
+fn may_prune(observed: &Observed, asked: bool, mode: PruneMode) -> Result<PruneMode, String> {
+    if let Some(keep) = &observed.keep {
+        return Err(keep.clone());
+    }
+    match mode {
+        PruneMode::Never => Err("ignored (no prune)".to_owned()),
+        PruneMode::Confirm => Err("waiting for approval by annotation argocd.argoproj.io/deletion-approved".to_owned()),
+        _ if !asked => Err("ignored (requires pruning)".to_owned()),
+        mode => Ok(mode),
+    }
+}
+
+fn selected(wanted: &[ResourceRef], key: &Key) -> bool {
+    wanted.is_empty()
+        || wanted.iter().any(|wanted| {
+            wanted.group == key.group
+                && wanted.kind == key.kind
+                && wanted.name == key.name
+                && (wanted.namespace.is_empty() || wanted.namespace == key.namespace)
+        })
+}
+
+fn defines(observed: &Observed, resource: &Resource) -> Option<(String, String)> {
+    let crd = observed.targets.by_key.get(&resource.key).filter(|_| resource.key.kind == "CustomResourceDefinition")?;
+    let text = |pointer: &str| crd.object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    Some((text("/spec/group")?, text("/spec/names/kind")?))
+}
+
+async fn run_wave(subject: &Subject, observed: &Observed, options: &SyncOptions, wave: &Wave) -> Vec<Done> {
+    let cause = Thread::of_commit(&subject.valid.source.repo_url, &observed.revision);
+    let job = Job {
+        cluster: &subject.cluster,
+        targets: &observed.targets.by_key,
+        live: &observed.live,
+        cause: &cause,
+        options,
+    };
+    apply::wave(&job, wave).await
+}
+
+/// A pruned resource that is still there: its finalizers are at work, or the informer has not seen it go.
+fn leaving(observed: &Observed, run: &Run) -> Option<String> {
+    let mut pruned = run.results.iter().filter(|(_, result)| result.status == operation::PRUNED);
+    pruned.find(|(key, _)| observed.live.contains_key(key)).map(|(key, _)| key.to_string())
+}
+
+/// Resources that could not even be tried: the rest is deployed, but the sync has not succeeded.
+fn blocked(observed: &Observed, run: &mut Run) -> Option<String> {
+    for target in observed.targets.by_key.values().filter(|target| target.blocked) {
+        let problem = observed.targets.problems.iter().find(|problem| problem.resource.as_ref() == Some(&target.key));
+        let message = problem.map(ToString::to_string).unwrap_or_default();
+        run.results.insert(target.key.clone(), operation::result(&target.key, &target.version, SYNC_FAILED, message));
+    }
+    operation::failure(&run.results)
+}
+
+/// Makes the destination's namespace if the application asks for it and no manifest does.
+async fn make_namespace(
+    subject: &Subject,
+    observed: &Observed,
+    views: &LiveViews,
+    options: &SyncOptions,
+) -> Result<(), String> {
+    let name = subject.valid.spec.destination.namespace.as_str();
+    let own = Key { kind: "Namespace".to_owned(), name: name.to_owned(), ..Key::default() };
+    if name.is_empty() || !options.has("CreateNamespace", "true") || observed.targets.by_key.contains_key(&own) {
+        return Ok(());
+    }
+    let kind = GroupVersionKind::new("", "v1", "Namespace");
+    let informer =
+        views.informer(&subject.cluster, &kind).await.map_err(|error| mainstay_telemetry::chain(&error).to_string())?;
+    let metadata = subject.valid.policy().and_then(|policy| policy.managed_namespace_metadata.as_ref());
+    let live = informer.as_ref().and_then(|informer| informer.get("", name));
+    if live.is_some_and(|live| !object::is_deleting(&live) && metadata.is_none_or(|metadata| covers(&live, metadata))) {
+        return Ok(());
+    }
+    let made = apply::namespace(&subject.cluster, name, metadata).await;
+    made.map(drop).map_err(|error| format!("failed to create namespace {name}: {}", mainstay_telemetry::chain(&error)))
+}
+
+fn covers(live: &Value, metadata: &NamespaceMetadata) -> bool {
+    let has = |map: &serde_json::Map<String, Value>, wanted: &BTreeMap<String, String>| {
+        wanted.iter().all(|(key, value)| map.get(key).and_then(Value::as_str) == Some(value))
+    };
+    has(object::labels(live), &metadata.labels) && has(object::annotations(live), &metadata.annotations)
+}

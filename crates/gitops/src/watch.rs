@@ -1,0 +1,109 @@
+//! Turns what happens outside into keys to be reconciled: changed Applications and projects, pushes, polls.
+//! It must not know what a reconcile does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use mainstay_apimachinery::object;
+use mainstay_controller_runtime::{Context, Event, ObjectKey, WorkQueue};
+use mainstay_git::Repositories;
+use mainstay_telemetry::chain;
+
+use crate::Pushed;
+use crate::revisions::{Moved, Revisions};
+use crate::routes::Routes;
+
+/// Wakes applications.
+pub(crate) struct Watcher {
+    queue: WorkQueue<ObjectKey>,
+    routes: Routes,
+    revisions: Arc<Revisions>,
+    repositories: Repositories,
+    namespace: String,
+}
+
+impl Watcher {
+    pub(crate) fn new(
+        queue: WorkQueue<ObjectKey>,
+        revisions: Arc<Revisions>,
+        repositories: Repositories,
+        namespace: String,
+    ) -> Self {
+        Self { queue, routes: Routes::default(), revisions, repositories, namespace }
+    }
+
+    /// The key of a changed application, if the change asks for a look.
+    pub(crate) fn application(&self, event: &Event<'_>) -> Option<ObjectKey> {
+        let app = event.object();
+        if object::namespace(app) != Some(&self.namespace) {
+            return None;
+        }
+        let asks = match event {
+            Event::Applied { object } => self.routes.applied(object),
+            Event::Deleted { object } => {
+                self.routes.deleted(object);
+                true
+            }
+        };
+        asks.then(|| ObjectKey::of(app))
+    }
+
+    /// The applications of a changed project.
+    pub(crate) fn project(&self, event: &Event<'_>) -> Vec<ObjectKey> {
+        self.routes.of_project(object::name(event.object()))
+    }
+
+    /// Wakes applications for pushes, until there are no more.
+    pub(crate) async fn listen(&self, mut pushes: BoxStream<'static, Pushed>, control: &Context) {
+        while let Some(push) = pushes.next().await {
+            let pending = control.probe.begin();
+            self.look_at(&push.url).await;
+            drop(pending);
+        }
+        // Without pushes polls go on.
+        futures::future::pending::<()>().await;
+    }
+
+    /// Asks every repository for its refs now and then.
+    pub(crate) async fn poll(&self, control: &Context, interval: Duration) {
+        loop {
+            control.clock.sleep(interval).await;
+            for url in self.revisions.urls() {
+                self.look_at(&url).await;
+            }
+        }
+    }
+
+    /// Finds out what moved in a repository and wakes the applications concerned.
+    async fn look_at(&self, url: &str) {
+        for moved in self.revisions.refresh(url).await {
+            for key in self.concerned(&moved).await {
+                self.queue.add(key);
+            }
+        }
+        // Those whose revision could not be told so far ask for themselves.
+        for (key, asked) in self.routes.of_repository(url) {
+            if !self.revisions.knows(&asked) {
+                self.queue.add(key);
+            }
+        }
+    }
+
+    async fn concerned(&self, moved: &Moved) -> Vec<ObjectKey> {
+        let Some(to) = &moved.to else { return Vec::new() };
+        match self.repositories.changed_paths(&moved.asked.url, &moved.from, to).await {
+            Ok(changed) => {
+                let paths: Vec<String> = changed.into_iter().map(|changed| changed.path).collect();
+                self.routes.concerned(&moved.asked, &paths)
+            }
+            Err(error) => {
+                // Such as after a forced push that dropped the old commit: everybody looks.
+                tracing::debug!(url = moved.asked.url, error = %chain(&error), "failed to tell what changed");
+                let of = self.routes.of_repository(&moved.asked.url).into_iter();
+                of.filter(|(_, asked)| *asked == moved.asked).map(|(key, _)| key).collect()
+            }
+        }
+    }
+}

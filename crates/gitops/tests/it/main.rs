@@ -1,0 +1,15 @@
+//! GitOps against a real API server and a real git repository, on a virtual clock. One file per behaviour.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod app_of_apps;
+mod broken_yaml;
+mod create_namespace;
+mod finalizer;
+mod lab;
+mod project_restrictions;
+mod prune;
+mod pushes;
+mod rollback;
+mod self_heal;
+mod sync_waves;

@@ -1,0 +1,52 @@
+use crate::lab::{Lab, config, resource_version};
+
+#[tokio::test(start_paused = true)]
+async fn a_push_is_deployed_and_recorded() {
+    let lab = Lab::start().await;
+    let first = lab.commit(&[("shop/a.yaml", Some(&config("a", "1", "")))]).await;
+    lab.cluster.apply(&lab.app("shop-dev", "shop")).await;
+    let app = lab.synced("shop-dev", &first).await;
+    let status = &app["status"];
+    assert_eq!(status["health"]["status"], "Healthy");
+    assert_eq!(status["sourceType"], "Directory");
+    assert_eq!(status["resources"][0]["kind"], "ConfigMap");
+    assert_eq!(status["resources"][0]["status"], "Synced");
+    assert_eq!(status["history"][0]["revision"], first.as_str());
+    assert_eq!(status["operationState"]["message"], "successfully synced (all tasks run)");
+    assert_eq!(status["operationState"]["syncResult"]["resources"][0]["message"], "configmap/a created");
+    let live = lab.config("a").await.unwrap();
+    assert_eq!(live["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"], "shop-dev:/ConfigMap:shop/a");
+    assert_eq!(live["metadata"]["annotations"]["mainstay.dev/thread"], format!("apps@{first}"));
+
+    let second = lab.commit(&[("shop/a.yaml", Some(&config("a", "2", "")))]).await;
+    let app = lab.synced("shop-dev", &second).await;
+    assert_eq!(app["status"]["history"].as_array().unwrap().len(), 2);
+    assert_eq!(lab.config("a").await.unwrap()["data"]["value"], "2");
+    lab.cluster.settle().await;
+    assert_eq!(
+        lab.events("shop-dev").await,
+        ["CommitReceived", "SyncStarted", "SyncSucceeded", "CommitReceived", "SyncStarted", "SyncSucceeded"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_elsewhere_and_an_unchanged_object_cost_no_write() {
+    let lab = Lab::start().await;
+    let files = [("shop/a.yaml", config("a", "1", "")), ("shop/b.yaml", config("b", "1", ""))];
+    let first = lab.commit(&[(files[0].0, Some(&files[0].1)), (files[1].0, Some(&files[1].1))]).await;
+    lab.cluster.apply(&lab.app("shop-dev", "shop")).await;
+    lab.synced("shop-dev", &first).await;
+    lab.cluster.settle().await;
+    let before = lab.cluster.server().snapshot().revision();
+    lab.commit(&[("other/x.yaml", Some(&config("x", "1", "")))]).await;
+    lab.cluster.settle().await;
+    tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+    assert_eq!(lab.cluster.server().snapshot().revision(), before, "nothing was written");
+
+    let untouched = resource_version(&lab.config("b").await.unwrap());
+    let second = lab.commit(&[("shop/a.yaml", Some(&config("a", "2", "")))]).await;
+    lab.synced("shop-dev", &second).await;
+    let live = lab.config("b").await.unwrap();
+    assert_eq!(resource_version(&live), untouched);
+    assert_eq!(live["metadata"]["annotations"]["mainstay.dev/thread"], format!("apps@{first}"));
+}
