@@ -35,7 +35,7 @@ impl TestCluster {
         let informer = self.admin(self.default_name()).informers.informer(&resource);
         let changes = watch::Sender::new(());
         let mut changed = changes.subscribe();
-        informer.add_handler(move |_| drop(changes.send_replace(())));
+        informer.add_handler(move |_| changes.send_replace(()));
         let found = async {
             loop {
                 changed.borrow_and_update();

@@ -33,8 +33,7 @@ pub(crate) struct Plan {
 pub(crate) fn plan(set: &Value, nodes: &[Value], pods: &[Value]) -> Plan {
     let revision = hash::pod_template(set.pointer("/spec/template").unwrap_or(&Value::Null), None);
     let template = template(set, &revision);
-    let eligible: Vec<&str> =
-        nodes.iter().filter(|node| fit::admits(&template, node)).map(object::name).collect();
+    let eligible: Vec<&str> = nodes.iter().filter(|node| fit::admits(&template, node)).map(object::name).collect();
     let on = |node: &str| pods.iter().find(|pod| pod::node(pod) == Some(node) && pod::is_active(pod));
     let missing: Vec<&str> = eligible.iter().copied().filter(|node| on(node).is_none()).collect();
     let misplaced =

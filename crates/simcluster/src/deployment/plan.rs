@@ -113,9 +113,9 @@ pub(crate) fn plan(input: &Input<'_>) -> Plan {
         (None, false) => create_new(input, &sets, strategy, &mut plan),
         (new, paused) => move_replicas(input, &sets, (new, paused), &mut plan),
     }
-    let created = plan.writes.iter().any(|write| matches!(write, Write::Create(_)));
-    // Right after a creation the status would be stale at once: the new ReplicaSet's event brings us back.
-    if !created {
+    // A status written before the new ReplicaSet has one would be stale at once: its events bring us back.
+    let fresh = sets.new.is_some_and(|new| new.pointer("/status/replicas").is_none());
+    if !fresh && !plan.writes.iter().any(|write| matches!(write, Write::Create(_))) {
         finish(input, &sets, strategy, &mut plan);
     }
     plan

@@ -109,21 +109,13 @@ async fn the_causal_thread_reaches_the_pods() {
     assert!(threaded.count() >= 5);
 }
 
-/// Keeps the cost of an application visible: how many writes one Deployment of two pods takes.
 #[tokio::test(start_paused = true)]
-async fn writes_stay_few() {
+async fn a_settled_world_writes_nothing() {
     let cluster = shop().await;
-    cluster.settle().await;
-    let before = cluster.server().snapshot().revision();
+    cluster.apply(&build::service("shop", "web")).await;
     cluster.apply(&build::deployment("shop", "web", 2, "registry.example/web:1")).await;
     cluster.settle().await;
-    let writes = cluster.server().snapshot().revision() - before;
-    let after = cluster.world();
-    let events = after.paths().filter(|path| path.contains("/events/shop/")).count();
-    let pods = cluster.list(PODS, "shop").await;
-    assert_eq!(pods.len(), 2);
-    assert!(writes <= 40, "{writes} writes of which {events} events");
     let rest = cluster.server().snapshot().revision();
-    tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
-    assert_eq!(cluster.server().snapshot().revision(), rest, "a settled world writes nothing");
+    tokio::time::sleep(std::time::Duration::from_secs(24 * 3600)).await;
+    assert_eq!(cluster.server().snapshot().revision(), rest);
 }

@@ -1,11 +1,14 @@
 //! A simulated cluster over the real API server, on a virtual clock.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod certificate;
 mod deployment;
 mod failures;
 mod fork;
 mod network;
 mod workloads;
+mod writes;
 
 use mainstay_testkit::{TestCluster, build};
 use serde_json::Value;

@@ -78,6 +78,28 @@ async fn a_quota_counts_and_a_claim_is_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_quota_refuses_pods_and_lets_them_in_again() {
+    let cluster = shop().await;
+    let quota = |pods: &str| {
+        json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": "shop"},
+               "spec": {"hard": {"pods": pods}}})
+    };
+    cluster.apply(&quota("1")).await;
+    cluster.apply(&build::deployment("shop", "web", 3, "registry.example/web:1")).await;
+    cluster.settle().await;
+    let web = cluster.get(DEPLOYMENTS, "shop", "web").await.unwrap();
+    assert_eq!(reason(&web, "ReplicaFailure", "True"), Some("FailedCreate"));
+    let failures = web["status"]["conditions"].as_array().unwrap().iter().map(|condition| text(condition, "/message"));
+    let why = "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1";
+    assert!(failures.into_iter().any(|message| message.ends_with(why)));
+    assert_eq!(cluster.list(PODS, "shop").await.len(), 1);
+    cluster.apply(&quota("3")).await;
+    let web =
+        cluster.eventually(DEPLOYMENTS, ("shop", "web"), |web| number(web, "/status/availableReplicas") == 3).await;
+    assert_eq!(reason(&web, "ReplicaFailure", "True"), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stateful_set_and_a_daemon_set_get_their_pods() {
     let cluster = shop().await;
     let template = |name: &str| {
