@@ -16,7 +16,6 @@ mod error;
 mod filter;
 mod handler;
 pub mod identity;
-mod kinds;
 mod kubeconfig;
 mod lifecycle;
 mod managers;

@@ -1,7 +1,7 @@
 //! Whether an object may be stored.
 //! It must not know storage.
 
-use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, object};
+use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, builtin, object};
 use serde_json::{Value, json};
 
 use crate::Error;
@@ -9,16 +9,8 @@ use crate::call::Call;
 
 /// Everything wrong with a new state; `old` is the state before.
 pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(), Error> {
-    let terminating = call.resource.custom.as_ref().is_some_and(|custom| custom.terminating);
-    if old.is_none() && terminating {
-        let why = "create not allowed while custom resource definition is terminating";
-        return Err(Error::forbidden(&call.resource, object::name(new), why));
-    }
     let mut errors = old.map(|old| finalizers_of_deleted(old, new)).unwrap_or_default();
-    errors.extend(crate::kinds::validate(&call.resource.gvk(), new, old));
-    if crate::crd::is_definition(&call.resource) {
-        errors.extend(crate::crd::validate(new, old));
-    }
+    errors.extend(builtin::validate(&call.resource.gvk(), new, old));
     if let Some(custom) = &call.resource.custom {
         errors.extend(custom.schema.validate(new, &FieldPath::root()));
     }
