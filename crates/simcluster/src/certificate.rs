@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use mainstay_apimachinery::object;
@@ -19,6 +20,8 @@ use crate::{kinds, read};
 const LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// cert-manager renews after two thirds of the lifetime.
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How often certificates are looked at for renewal.
+pub(crate) const RENEWAL_CHECK: Duration = Duration::from_secs(12 * 3600);
 /// The definition of Certificates.
 const DEFINITION: &str = "certificates.cert-manager.io";
 const ALT_NAMES: &str = "cert-manager.io/alt-names";
@@ -196,7 +199,7 @@ async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
         let patched = cluster.patch_status(CONTROLLER_MANAGER, &kinds::certificates(), &certificate, &patch).await;
         patched.map_err(|source| Error::Write { secret: wanted.path(), source })?;
     }
-    Ok(Action::done())
+    Ok(Action::resync_after(RENEWAL_CHECK))
 }
 
 /// The Secret that a Certificate asks for.

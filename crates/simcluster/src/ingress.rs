@@ -54,14 +54,15 @@ async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
     if object::is_deleting(&ingress) {
         return Ok(Action::done());
     }
-    for wanted in wanted(&ingress) {
-        certificate::ensure(&cluster, &wanted).await.map_err(|source| Error::Certificate(key.clone(), source))?;
+    let secrets = wanted(&ingress);
+    for wanted in &secrets {
+        certificate::ensure(&cluster, wanted).await.map_err(|source| Error::Certificate(key.clone(), source))?;
     }
     if let Some(patch) = address(&ingress, &cluster.options.ingress_address) {
         let patched = cluster.patch_status(CONTROLLER_MANAGER, &kinds::ingresses(), &ingress, &patch).await;
         patched.map_err(|source| Error::Address(key, source))?;
     }
-    Ok(Action::done())
+    Ok(if secrets.is_empty() { Action::done() } else { Action::resync_after(certificate::RENEWAL_CHECK) })
 }
 
 fn address(ingress: &Value, address: &str) -> Option<Value> {

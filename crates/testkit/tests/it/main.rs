@@ -7,6 +7,7 @@ mod deployment;
 mod failures;
 mod fork;
 mod network;
+mod resilience;
 mod workloads;
 mod writes;
 
