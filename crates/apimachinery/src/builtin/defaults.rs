@@ -17,11 +17,15 @@ use crate::{GroupVersionKind, Schema};
 
 type Object = Map<String, Value>;
 
-/// Brings an object of a built-in kind into the form the API server keeps: nulls dropped, quantities canonical, defaults
-/// filled in, `stringData` of secrets folded into `data`. An unknown kind stays as it is.
+/// Lists that Go prints though they are empty and not required: the rules of roles and policies.
+const PRINTED_EMPTY: [&str; 1] = ["rules"];
+
+/// Brings an object of a built-in kind into the form the API server keeps: nulls, empty lists and empty maps dropped,
+/// quantities canonical, defaults filled in, `stringData` of secrets folded into `data`. An unknown kind stays as it is.
 pub fn defaults(gvk: &GroupVersionKind, object: &mut Value) {
     let Some(schema) = super::schema(gvk) else { return };
     drop_nulls(&schema, object);
+    drop_empty(&schema, object);
     canonical_quantities(&schema, object);
     let Some(map) = object.as_object_mut() else { return };
     by_kind(gvk, map);
@@ -108,6 +112,36 @@ fn canonical_quantities(schema: &Schema, value: &mut Value) {
         Value::Array(list) => {
             if let Some(items) = &schema.items {
                 list.iter_mut().for_each(|value| canonical_quantities(items, value));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Go leaves empty lists and maps out (`omitempty`), save those of required fields. Empty structs stay: `emptyDir: {}`
+/// says something.
+fn drop_empty(schema: &Schema, value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map.iter_mut().filter(|(name, _)| *name != "status") {
+                if let Some(child) = schema.field(name) {
+                    drop_empty(child, value);
+                }
+            }
+            map.retain(|name, value| {
+                let Some(child) = schema.properties.get(name) else { return true };
+                let is_map = child.additional_properties.is_some();
+                let is_empty = match value {
+                    Value::Array(list) => list.is_empty(),
+                    Value::Object(map) => is_map && map.is_empty(),
+                    _ => false,
+                };
+                !is_empty || schema.required.contains(name) || PRINTED_EMPTY.contains(&name.as_str())
+            });
+        }
+        Value::Array(list) => {
+            if let Some(items) = &schema.items {
+                list.iter_mut().for_each(|value| drop_empty(items, value));
             }
         }
         _ => {}

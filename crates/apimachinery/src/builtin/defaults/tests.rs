@@ -146,6 +146,10 @@ fn the_rest() {
     assert_eq!((binding["subjects"][0]["apiGroup"].is_string(), binding["subjects"][1].get("apiGroup")), (true, None));
     let namespace = defaulted("", "v1", "Namespace", json!({"metadata": {"name": "shop"}}));
     assert_eq!(namespace["metadata"]["labels"], json!({"kubernetes.io/metadata.name": "shop"}));
+    let map = json!({"metadata": {"name": "m", "labels": {}, "finalizers": []}, "data": {}});
+    assert_eq!(defaulted("", "v1", "ConfigMap", map), json!({"metadata": {"name": "m"}}));
+    let role = json!({"metadata": {"name": "r"}, "rules": []});
+    assert_eq!(defaulted("rbac.authorization.k8s.io", "v1", "Role", role.clone()), role);
     let unknown = defaulted("example.com", "v1", "Toy", json!({"a": null}));
     assert_eq!(unknown, json!({"a": null}));
 }
