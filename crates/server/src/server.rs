@@ -239,10 +239,13 @@ impl Server {
         self.api.calls()
     }
 
-    /// Ends every task and returns once the store has written what it acknowledged.
+    /// Ends every task; returns once all that was acknowledged is on disk and the data directory is free again.
     pub async fn stop(self) {
         self.seams.shutdown.cancel();
-        tokio::task::yield_now().await;
+        let store = self.api.store().clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+            tracing::error!(%error, "failed to close the store");
+        }
     }
 }
 

@@ -16,7 +16,8 @@ use crate::{Backend, BackendError, Batch, Error, KindKey, ObjectKey, Stored};
 pub(crate) struct Head {
     pub(crate) world: World,
     pub(crate) pending: Pending,
-    closed: bool,
+    /// No more writes are taken.
+    pub(crate) closed: bool,
 }
 
 /// Writes that are in the head and not yet durable.
@@ -108,27 +109,35 @@ impl Core {
     }
 }
 
-/// The thread that commits; dropping it finishes what is pending and stops it.
+/// The thread that commits; closing or dropping it finishes what is pending and stops it.
 pub(crate) struct Committer {
     core: Arc<Core>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Committer {
     pub(crate) fn start(core: Arc<Core>, backend: Box<dyn Backend>) -> std::io::Result<Self> {
         let shared = core.clone();
         let thread = std::thread::Builder::new().name("store-commit".into()).spawn(move || run(&shared, backend))?;
-        Ok(Self { core, thread: Some(thread) })
+        Ok(Self { core, thread: Mutex::new(Some(thread)) })
+    }
+}
+
+impl Committer {
+    /// Refuses new writes and blocks until the pending ones are durable and the backend is released.
+    pub(crate) fn close(&self) {
+        self.core.head().closed = true;
+        self.core.wake();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
     }
 }
 
 impl Drop for Committer {
     fn drop(&mut self) {
-        self.core.head().closed = true;
-        self.core.wake();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.close();
     }
 }
 

@@ -82,6 +82,14 @@ impl Store {
         Self::in_memory(World::opened_at(1), options)
     }
 
+    /// Refuses new writes, and blocks until the pending ones are durable and the file is released, whoever else holds
+    /// the store. Reads go on. Does nothing to a store in memory.
+    pub fn close(&self) {
+        if let Some(committer) = &self.inner.committer {
+            committer.close();
+        }
+    }
+
     /// An independent store in memory with everything that is durable here now. Costs O(1).
     #[must_use]
     pub fn fork(&self) -> Self {
@@ -121,6 +129,9 @@ impl Store {
     {
         let core = &self.inner.core;
         let mut head = core.head();
+        if head.closed {
+            return Err(Error::Closed.into());
+        }
         let mut transaction = Transaction::new(head.world.clone());
         let value = run(&mut transaction)?;
         if transaction.writes.is_empty() {

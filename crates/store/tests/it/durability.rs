@@ -39,6 +39,20 @@ async fn a_file_has_one_owner() {
 }
 
 #[tokio::test]
+async fn closing_frees_the_file_whoever_holds_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.redb");
+    let store = Store::open(&path, Options::default()).unwrap();
+    let held = store.clone();
+    put(&store, "a", "1").await.unwrap();
+    store.close();
+    assert!(matches!(put(&held, "a", "2").await, Err(Error::Closed)));
+    assert_eq!(text(&held, "a").as_deref(), Some("1"));
+    let again = Store::open(&path, Options::default()).unwrap();
+    assert_eq!(text(&again, "a").as_deref(), Some("1"));
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_writes_and_recovers() {
     let disk = Disk::default();
     let store = over(&disk);
