@@ -12,7 +12,7 @@ const GAP: (i32, i32) = (44, 12);
 /// Space around all.
 const MARGIN: i32 = 8;
 /// Of more children of one kind, only some are drawn: nobody reads a hundred pods.
-const SIBLING_LIMIT: usize = 8;
+const SIBLING_LIMIT: usize = 6;
 
 /// What is drawn in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +144,6 @@ mod tests {
         let layout = layout(&star(100));
         assert_eq!(layout.places.len(), 1 + SIBLING_LIMIT);
         let Item::More { count, .. } = &layout.places.last().unwrap().item else { panic!("the last is the sum") };
-        assert_eq!(*count, 93);
+        assert_eq!(*count, 95);
     }
 }

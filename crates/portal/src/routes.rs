@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::live::{self, Follow};
 use crate::view::application::View;
+use crate::view::format::query as query_string;
 use crate::view::page::{self, Page};
 use crate::view::{list, object};
 use crate::{Error, PortalContext, assets, gather, security};
@@ -69,7 +70,7 @@ impl ObjectQuery {
 async fn list_page(State(portal): State<Portal>, Query(query): Query<ListQuery>) -> Response {
     render(async {
         let list = live::read_list(&portal.context, &query.q).await?;
-        let events = format!("/events?{}", serde_query(&[("q", &query.q)]));
+        let events = format!("/events?{}", query_string(&[("q", &query.q)]));
         Ok(page::page(Page { title: "Applications", events: &events, body: list::body(&list) }))
     })
     .await
@@ -88,7 +89,7 @@ async fn application_page(
         let world = gather::application(&portal.context, &namespace, &name).await?;
         let view = View::new(&world, &query.node, query.managed(), portal.context.clock.now());
         let managed = if query.managed() { "1" } else { "" };
-        let query = serde_query(&[("node", &query.node), ("managed", managed)]);
+        let query = query_string(&[("node", &query.node), ("managed", managed)]);
         let events = format!("{}/events?{query}", view.address(""));
         Ok(page::page(Page { title: &name, events: &events, body: view.body() }))
     })
@@ -149,10 +150,4 @@ async fn render(page: impl Future<Output = Result<Markup, Error>>) -> Response {
             (status, Html(page::problem(title, &chain(&error)).into_string())).into_response()
         }
     }
-}
-
-/// A query string of the parameters that have a value.
-fn serde_query(parameters: &[(&str, &str)]) -> String {
-    let given: Vec<_> = parameters.iter().filter(|(_, value)| !value.is_empty()).collect();
-    serde_urlencoded::to_string(given).unwrap_or_default()
 }

@@ -7,8 +7,8 @@ use crate::layout::{Item, Layout, NODE, Place};
 use crate::model::{Health, Node, Tree};
 
 /// Characters of a name that fit into a node.
-const NAME_CHARS: usize = 27;
-const DETAIL_CHARS: usize = 32;
+const NAME_CHARS: usize = 25;
+const DETAIL_CHARS: usize = 30;
 
 /// Draws the tree; `link` gives the address of a node, `selected` is the text form of the selected object.
 pub(crate) fn draw(tree: &Tree, layout: &Layout, link: &dyn Fn(&Node) -> String, selected: &str) -> Markup {
@@ -49,7 +49,7 @@ fn node(place: &Place, node: &Node, link: &dyn Fn(&Node) -> String, selected: &s
             aria-current=[(id == selected).then_some("true")] {
             title { (label) }
             (frame())
-            text.kind x="16" y="18" { (node.object.kind) }
+            text.kind x="16" y="18" { (kind(node)) }
             text.name x="16" y="36" { (shorten(&node.object.name, NAME_CHARS)) }
             text.detail x="16" y="51" { (shorten(&node.detail, DETAIL_CHARS)) }
             @if let Some(health) = node.health() {
@@ -59,6 +59,15 @@ fn node(place: &Place, node: &Node, link: &dyn Fn(&Node) -> String, selected: &s
                 circle.outofsync cx=(NODE.0 - 34) cy="15" r="4" {}
             }
         }
+    }
+}
+
+/// The kind, with the first word of its group where that is not Kubernetes' own: there are two Applications.
+fn kind(node: &Node) -> String {
+    let group = &node.object.group;
+    match group.split_once('.') {
+        Some((first, _)) if !group.ends_with(".k8s.io") => format!("{} · {first}", node.object.kind),
+        _ => node.object.kind.clone(),
     }
 }
 

@@ -3,6 +3,8 @@
 
 pub(crate) mod application;
 pub(crate) mod format;
+#[cfg(test)]
+mod golden;
 pub(crate) mod list;
 pub(crate) mod object;
 pub(crate) mod page;

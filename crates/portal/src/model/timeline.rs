@@ -36,6 +36,14 @@ pub struct Entry {
     pub thread: Option<String>,
 }
 
+impl Entry {
+    /// The latest moment it can have happened: what is known to the second only mostly follows what is known better.
+    fn latest(&self) -> Timestamp {
+        let blur = if self.precise { SignedDuration::ZERO } else { SignedDuration::from_millis(999) };
+        self.time.saturating_add(blur).unwrap_or(self.time)
+    }
+}
+
 /// All that happened for one commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Thread {
@@ -75,7 +83,7 @@ pub fn timeline(world: &World, tree: &Tree) -> Timeline {
     let belongs = Belongs::new(tree);
     let mut entries: Vec<Entry> = world.events.iter().filter_map(|event| from_event(event, &belongs)).collect();
     entries.extend(conditions(world, tree));
-    entries.sort_by_key(|entry| (entry.time, entry.precise));
+    entries.sort_by_key(Entry::latest);
     adopt(&mut entries);
     Timeline { threads: group(entries) }
 }
@@ -221,9 +229,6 @@ fn group(entries: Vec<Entry>) -> Vec<Thread> {
 fn start(thread: &mut Thread) {
     let precise = thread.entries.iter().filter(|entry| entry.precise).map(|entry| entry.time).min();
     thread.started = precise.unwrap_or(thread.started);
-    let started = thread.started;
-    // What happened within the second of the beginning cannot have happened before it.
-    thread.entries.sort_by_key(|entry| (entry.time.max(started), entry.precise));
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use super::format::query;
 use super::{format, object, timeline};
 use crate::model::{self, Cause, Explanation, Node, ObjectRef, Summary, Tree, World, short_image};
 use crate::{layout, svg};
@@ -29,7 +30,10 @@ impl<'a> View<'a> {
     /// Address of this page, with an object selected or none.
     pub(crate) fn address(&self, selected: &str) -> String {
         let page = format!("/applications/{}/{}", self.summary.namespace, self.summary.name);
-        if selected.is_empty() { page } else { format!("{page}?node={selected}#object") }
+        match selected {
+            "" => page,
+            _ => format!("{page}?{}#object", query(&[("node", selected)])),
+        }
     }
 
     /// The parts that follow the clusters, by id.

@@ -44,6 +44,12 @@ pub(crate) fn span(duration: SignedDuration) -> String {
     }
 }
 
+/// A query string of the parameters that have a value.
+pub(crate) fn query(parameters: &[(&str, &str)]) -> String {
+    let given: Vec<_> = parameters.iter().filter(|(_, value)| !value.is_empty()).collect();
+    serde_urlencoded::to_string(given).unwrap_or_default()
+}
+
 /// A commit's first seven characters, with the whole as its title.
 pub(crate) fn commit(sha: &str) -> Markup {
     match sha.get(..7) {

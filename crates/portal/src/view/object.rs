@@ -4,6 +4,7 @@
 use maud::{Markup, html};
 
 use super::application::View;
+use super::format::query;
 use crate::model;
 
 /// The section that follows the clusters; empty while nothing is selected.
@@ -23,8 +24,9 @@ pub(crate) fn section(view: &View<'_>) -> Markup {
 fn shown(view: &View<'_>, located: &model::Located) -> Markup {
     let reference = located.reference();
     let yaml = mainstay_apimachinery::yaml::to_string(&model::displayable(&located.object, view.managed));
-    let toggled =
-        format!("{}?node={}{}#object", view.address(""), view.selected, if view.managed { "" } else { "&managed=1" });
+    let managed = if view.managed { "" } else { "1" };
+    let parameters = query(&[("node", view.selected), ("managed", managed)]);
+    let toggled = format!("{}?{parameters}#object", view.address(""));
     html! {
         div.heading {
             h2 { span.muted { (reference.kind) } " " (reference.name) }
