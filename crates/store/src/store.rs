@@ -126,6 +126,7 @@ impl Store {
     fn stage<T, E, F>(&self, run: F) -> Result<(T, Option<Durable>), E>
     where
         F: FnOnce(&mut Transaction) -> Result<T, E>,
+        E: From<Error>,
     {
         let core = &self.inner.core;
         let mut head = core.head();
