@@ -1,6 +1,9 @@
 //! `kro.run/v1alpha1`: ResourceGraphDefinition, as kro's `api/v1alpha1`, and the labels kro puts on children.
 //! It must not know how a graph is checked or run.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The API group.
@@ -83,6 +86,84 @@ pub const RESOURCES_READY: &str = "ResourcesReady";
 pub fn custom_resource_definition() -> Value {
     serde_json::from_str(include_str!("../crds/kro.run_resourcegraphdefinitions.json"))
         .expect("the file is JSON; a test reads it")
+}
+
+/// `ResourceGraphDefinition.spec`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DefinitionSpec {
+    /// The kind that instances have.
+    pub schema: DefinitionSchema,
+    /// What an instance is made of.
+    pub resources: Vec<DefinitionResource>,
+}
+
+/// `spec.schema`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DefinitionSchema {
+    /// Kind of the instances.
+    pub kind: String,
+    /// Version of the instances, such as `v1alpha1`, without a group.
+    pub api_version: String,
+    /// Group of the instances; `kro.run` where empty.
+    pub group: String,
+    /// `Namespaced` (also where empty) or `Cluster`.
+    pub scope: String,
+    /// Fields in SimpleSchema.
+    pub spec: Value,
+    /// Custom types in SimpleSchema.
+    pub types: Value,
+    /// Status fields with expressions.
+    pub status: Value,
+    /// Replaces the default columns.
+    pub additional_printer_columns: Vec<Value>,
+    /// Short names of the kind.
+    pub short_names: Vec<String>,
+    /// Categories of the kind.
+    pub categories: Vec<String>,
+    /// Put on the CRD.
+    pub metadata: DefinitionMetadata,
+}
+
+/// `spec.schema.metadata`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DefinitionMetadata {
+    /// Labels of the CRD.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the CRD.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// One of `spec.resources`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DefinitionResource {
+    /// What expressions call it.
+    pub id: String,
+    /// An object to apply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<Value>,
+    /// An object to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_ref: Option<Value>,
+    /// When it is ready.
+    pub ready_when: Vec<String>,
+    /// When it is part of the graph.
+    pub include_when: Vec<String>,
+    /// Makes it a collection: one-key maps from iterator to list.
+    pub for_each: Vec<BTreeMap<String, String>>,
+}
+
+/// One of the instance's rules in [`crate::platform::SPEC_RULES`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SpecRule {
+    /// CEL over `self` that must be true.
+    pub rule: String,
+    /// What to tell when it is not.
+    pub message: String,
 }
 
 #[cfg(test)]
