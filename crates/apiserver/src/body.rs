@@ -2,7 +2,7 @@
 //! It must not know storage.
 
 use bytes::Bytes;
-use mainstay_apimachinery::{FieldErrorKind, FieldPath, json, object, yaml};
+use mainstay_apimachinery::{FieldErrorKind, FieldPath, Schema, json, object, yaml};
 use serde_json::Value;
 
 use crate::Error;
@@ -116,6 +116,7 @@ pub(crate) fn check_fields(
 ) -> Result<Vec<String>, String> {
     let schema = call.resource.schema();
     if let Some(schema) = schema.as_ref().filter(|_| call.resource.custom.is_none()) {
+        drop_nulls(schema, value);
         let errors = schema.validate(value, &FieldPath::root());
         if let Some(error) = errors.iter().find(|error| error.kind == FieldErrorKind::TypeInvalid) {
             return Err(wrong_type(&call.resource.kind, error));
@@ -130,6 +131,24 @@ pub(crate) fn check_fields(
         Validation::Ignore => Ok(Vec::new()),
         Validation::Strict if !strict.is_empty() => Err(format!("strict decoding error: {}", strict.join(", "))),
         Validation::Strict | Validation::Warn => Ok(strict),
+    }
+}
+
+/// Go's decoder reads `null` as absent, but where a field holds any JSON.
+fn drop_nulls(schema: &Schema, value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            let absent = |child: &Schema| !child.nullable && !child.preserve_unknown_fields && child.type_.is_some();
+            map.retain(|name, value| !(value.is_null() && schema.field(name).is_some_and(|child| absent(child))));
+            for (name, value) in map.iter_mut().filter(|(_, value)| value.is_object() || value.is_array()) {
+                schema.field(name).into_iter().for_each(|child| drop_nulls(child, value));
+            }
+        }
+        Value::Array(list) => {
+            let Some(items) = &schema.items else { return };
+            list.iter_mut().for_each(|item| drop_nulls(items, item));
+        }
+        _ => {}
     }
 }
 

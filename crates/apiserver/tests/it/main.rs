@@ -5,6 +5,7 @@ mod crud;
 mod https;
 mod kubectl;
 mod lifecycle;
+mod patch;
 mod transcripts;
 mod watch;
 
