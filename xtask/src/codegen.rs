@@ -5,6 +5,7 @@
 //! `["x", "null"]` types become `x`, references are bare definition names, and only stable versions are kept.
 
 mod definitions;
+pub(crate) mod protobuf;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,8 @@ const USAGE: &str = "usage: cargo xtask <command>
 commands:
   check             formatting, lints and house rules: what CI runs before the tests
   codegen [WHEEL]   make the table of built-in schemas anew, from the PyPI package kubernetes-validate
+  codegen-protobuf DIR
+                    make the table of protobuf messages anew, from the unpacked crate k8s-pb
 ";
 
 fn main() -> ExitCode {
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     let outcome: Result<String, String> = match args.first().map(String::as_str) {
         Some("check") => check::run(),
         Some("codegen") => codegen::run(&args[1..]).map_err(|error| error.to_string()),
+        Some("codegen-protobuf") => codegen::protobuf::run(&args[1..]),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::call::{Call, same_group};
 use crate::options::{Validation, WriteOptions};
-use crate::strategy;
+use crate::{protobuf, strategy};
 
 /// A body as it was sent.
 pub(crate) struct Body {
@@ -21,6 +21,10 @@ pub(crate) fn read(content_type: &str, bytes: &Bytes) -> Result<Body, Error> {
     match content_type.split(';').next().unwrap_or_default().trim() {
         "" | "application/json" => read_json(bytes),
         "application/yaml" => read_yaml(bytes),
+        "application/vnd.kubernetes.protobuf" => {
+            let value = protobuf::decode(bytes).map_err(|fault| Error::bad_request(fault.to_string()))?;
+            Ok(Body { value, duplicates: Vec::new() })
+        }
         _ => Err(Error::unsupported_body()),
     }
 }

@@ -22,6 +22,7 @@ mod managers;
 mod negotiate;
 pub mod openapi;
 mod options;
+mod protobuf;
 mod quota;
 pub mod registry;
 mod respond;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::graph::uid;
 use super::metadata::{FOREGROUND, Metadata, ORPHAN, OwnerReference};
-use super::write::Failure;
+use super::write::{Failure, parse};
 use super::{Key, Lifecycle};
 
 /// What has become of an owner.
@@ -27,16 +27,18 @@ enum Owner {
 impl Lifecycle {
     /// Deletes a dependent whose owners are gone, or drops the references to those that are.
     pub(super) async fn collect(&self, key: &ObjectKey) -> Result<(), Failure> {
-        let Some(dependent) = self.read(key)? else { return Ok(()) };
-        if object::is_deleting(&dependent) {
+        let snapshot = self.server.snapshot();
+        let Some(record) = snapshot.get(key) else { return Ok(()) };
+        let metadata = Metadata::of(&record.bytes);
+        if metadata.is_deleting() {
             return Ok(());
         }
-        let metadata = Metadata::of(dependent.to_string().as_bytes());
         let states: Vec<Owner> = metadata.owners().iter().map(|owner| self.owner(key, owner)).collect();
         if states.is_empty() || states.iter().all(|state| *state == Owner::Solid) {
             return Ok(());
         }
         if states.contains(&Owner::Solid) {
+            let dependent = parse(key, record)?;
             let kept = object::owner_references(&dependent).zip(&states).filter(|(_, state)| **state == Owner::Solid);
             let kept: Vec<&Value> = kept.map(|(reference, _)| reference).collect();
             return self.patch_metadata(key, &dependent, json!({"ownerReferences": kept})).await;

@@ -37,13 +37,16 @@ impl Classify for Failure {
     }
 }
 
+/// A record's object.
+pub(super) fn parse(key: &ObjectKey, record: &Record) -> Result<Value, Failure> {
+    serde_json::from_slice(&record.bytes).map_err(|error| Failure::Stored(key.clone(), error))
+}
+
 impl Lifecycle {
     /// The object as stored.
     pub(super) fn read(&self, key: &ObjectKey) -> Result<Option<Value>, Failure> {
         let snapshot = self.server.snapshot();
-        let Some(record) = snapshot.get(key) else { return Ok(None) };
-        let parsed = serde_json::from_slice(&record.bytes);
-        parsed.map(Some).map_err(|error| Failure::Stored(key.clone(), error))
+        snapshot.get(key).map(|record| parse(key, record)).transpose()
     }
 
     /// The served resource whose objects are stored under a key.

@@ -261,3 +261,23 @@ async fn a_namespace_is_emptied_and_goes() {
     assert!(!world.ok("get namespaces").await.contains("shop"));
     assert_eq!(world.ok("get deployments -A").await, "");
 }
+
+#[tokio::test]
+async fn protobuf_bodies_are_understood() {
+    let Some(world) = World::new().await else { return };
+    assert_eq!(world.ok("create namespace made").await, "namespace/made created\n");
+    world.ok("create configmap c --from-literal=k=v").await;
+    assert_eq!(world.ok("get configmap c -o jsonpath={.data}").await, "{\"k\":\"v\"}");
+    world.ok("create secret generic s --from-literal=k=v").await;
+    assert_eq!(world.ok("get secret s -o jsonpath={.data.k}").await, "dg==");
+    world.ok("create deployment web --image=nginx:1 --replicas=0 --port=80").await;
+    let path = "{.spec.replicas}/{.spec.template.spec.containers[0].ports[0].containerPort}";
+    assert_eq!(world.ok(&format!("get deployment web -o jsonpath={path}")).await, "0/80");
+    world.ok("create service clusterip web --tcp=80:8080").await;
+    assert_eq!(world.ok("get service web -o jsonpath={.spec.ports[0].targetPort}").await, "8080");
+    world.ok("create ingress i --rule=shop.example/*=web:80").await;
+    world.ok("create role r --verb=get --resource=pods").await;
+    world.ok("create quota q --hard=cpu=1").await;
+    assert_eq!(world.ok("auth can-i create pods").await, "yes\n");
+    assert!(world.ok("auth whoami").await.contains("admin"));
+}

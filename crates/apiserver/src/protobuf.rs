@@ -1,0 +1,314 @@
+//! Protobuf request bodies, which kubectl and Go controllers send for built-in kinds, made into JSON.
+//! It must not know requests; answers are always JSON, which every such client accepts too.
+//!
+//! The messages are in `data/protobuf-messages.txt`; the JSON names of their fields are those of the schema that the
+//! spelling without case and underscores fits. A message none fits is one that Go inlines.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use mainstay_apimachinery::gvk::split_api_version;
+use mainstay_apimachinery::{GroupVersionKind, Schema, builtin};
+use mainstay_controller_runtime::clock::{format_micros, format_seconds};
+use serde_json::{Map, Value, json};
+
+mod wire;
+
+use wire::{Fault, Payload, fields};
+
+/// The first bytes of every body: `runtime.Unknown` follows.
+const MAGIC: &[u8] = b"k8s\0";
+
+/// Numbers and flags that are pointers in Go: there a zero was said, elsewhere it only means that nothing was said,
+/// since Go's encoder writes the zeros of plain fields too.
+const POINTERS: [&str; 34] = [
+    "activeDeadlineSeconds",
+    "allowPrivilegeEscalation",
+    "allowVolumeExpansion",
+    "automountServiceAccountToken",
+    "averageUtilization",
+    "backoffLimit",
+    "blockOwnerDeletion",
+    "completions",
+    "controller",
+    "defaultMode",
+    "deletionGracePeriodSeconds",
+    "enableServiceLinks",
+    "expirationSeconds",
+    "failedJobsHistoryLimit",
+    "fsGroup",
+    "gracePeriodSeconds",
+    "immutable",
+    "minReplicas",
+    "mode",
+    "optional",
+    "orphanDependents",
+    "parallelism",
+    "partition",
+    "privileged",
+    "progressDeadlineSeconds",
+    "readOnlyRootFilesystem",
+    "replicas",
+    "revisionHistoryLimit",
+    "runAsNonRoot",
+    "runAsUser",
+    "successfulJobsHistoryLimit",
+    "suspend",
+    "terminationGracePeriodSeconds",
+    "ttlSecondsAfterFinished",
+];
+
+/// A field of a message, as the table has it.
+struct Field {
+    /// Name without case and underscores.
+    name: String,
+    /// `s`, `b`, `f`, `i`, `d` or `m`.
+    kind: u8,
+    /// `*` for a list, `%` for a map.
+    mark: Option<u8>,
+    /// Name of the message, for `m`.
+    message: &'static str,
+}
+
+type Message = HashMap<u32, Field>;
+
+/// Messages by lower-case name: the table and the schemas differ in the case of abbreviations.
+static MESSAGES: LazyLock<HashMap<String, Message>> = LazyLock::new(|| {
+    let lines = include_str!("../data/protobuf-messages.txt").lines();
+    lines
+        .map(|line| {
+            let mut parts = line.split(' ');
+            let name = parts.next().unwrap_or_default().to_lowercase();
+            (name, parts.filter_map(parse_field).collect())
+        })
+        .collect()
+});
+
+/// `name:tag[*|%]kind[=message]`.
+fn parse_field(text: &'static str) -> Option<(u32, Field)> {
+    let (name, rest) = text.split_once(':')?;
+    let (type_, message) = rest.split_once('=').unwrap_or((rest, ""));
+    let tag = type_.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let letters = &type_.as_bytes()[tag.len()..];
+    let (kind, mark) = letters.split_last()?;
+    Some((tag.parse().ok()?, Field { name: plain(name), kind: *kind, mark: mark.first().copied(), message }))
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Decodes a body.
+///
+/// # Errors
+/// When it is not a whole message of a known kind.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Value, Fault> {
+    let unknown = bytes.strip_prefix(MAGIC).ok_or(Fault::NoMagic)?;
+    let (mut kind, mut api_version, mut raw) = (String::new(), String::new(), &[][..]);
+    for (tag, payload) in fields(unknown)? {
+        match (tag, payload) {
+            (1, Payload::Bytes(meta)) => {
+                for (tag, payload) in fields(meta)? {
+                    let text = if tag == 1 { &mut api_version } else { &mut kind };
+                    *text = payload.text()?;
+                }
+            }
+            (2, Payload::Bytes(bytes)) => raw = bytes,
+            _ => {}
+        }
+    }
+    let (group, version) = split_api_version(&api_version);
+    let gvk = GroupVersionKind::new(group, version, kind.as_str());
+    let unknown_kind = || Fault::UnknownKind(gvk.to_string());
+    let definition = builtin::definition_name(&gvk).ok_or_else(unknown_kind)?;
+    let schema = builtin::schema(&gvk).ok_or_else(unknown_kind)?;
+    let mut object = structure(definition, At { schema: Some(&schema), depth: 0 }, raw)?;
+    object.insert("kind".to_owned(), kind.into());
+    object.insert("apiVersion".to_owned(), api_version.into());
+    Ok(Value::Object(object))
+}
+
+/// Messages within messages. The deepest honest ones, schemas within definitions, stay far below it.
+const MAX_DEPTH: usize = 100;
+
+/// Where in an object we are.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    schema: Option<&'a Schema>,
+    depth: usize,
+}
+
+impl<'a> At<'a> {
+    fn child(self, schema: Option<&'a Schema>) -> Self {
+        Self { schema, depth: self.depth + 1 }
+    }
+}
+
+fn structure(name: &str, at: At<'_>, bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
+    if at.depth > MAX_DEPTH {
+        return Err(Fault::TooDeep);
+    }
+    let message = MESSAGES.get(&name.to_lowercase()).ok_or_else(|| Fault::UnknownKind(name.to_owned()))?;
+    let mut object = Map::new();
+    for (tag, payload) in fields(bytes)? {
+        let Some(field) = message.get(&tag) else { continue };
+        let property = at.schema.and_then(|s| s.properties.iter().find(|(key, _)| plain(key) == field.name));
+        match property {
+            Some((key, schema)) => insert(&mut object, key, (field, at.child(Some(schema))), &payload)?,
+            None if field.kind == b'm' && field.mark.is_none() => {
+                object.extend(structure(field.message, at.child(at.schema), payload.bytes()?)?);
+            }
+            None => {}
+        }
+    }
+    Ok(object)
+}
+
+fn insert(
+    object: &mut Map<String, Value>,
+    key: &str,
+    (field, at): (&Field, At<'_>),
+    payload: &Payload<'_>,
+) -> Result<(), Fault> {
+    match field.mark {
+        Some(b'%') => {
+            let (name, value) = entry(field, at, payload.bytes()?)?;
+            if let Some(map) = object.entry(key).or_insert_with(|| json!({})).as_object_mut() {
+                map.insert(name, value);
+            }
+        }
+        Some(_) => {
+            let items = at.schema.and_then(|schema| schema.items.as_deref());
+            let value = value(field, at.child(items), payload)?;
+            if let Some(list) = object.entry(key).or_insert_with(|| json!([])).as_array_mut() {
+                list.push(value);
+            }
+        }
+        None => {
+            let value = value(field, at, payload)?;
+            let said = POINTERS.contains(&key) && !value.is_null();
+            if said || !is_zero(&value) {
+                object.insert(key.to_owned(), value);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn entry(field: &Field, at: At<'_>, bytes: &[u8]) -> Result<(String, Value), Fault> {
+    let values = at.schema.and_then(|schema| schema.additional_properties.as_deref());
+    let (mut name, mut found) = (String::new(), None);
+    for (tag, payload) in fields(bytes)? {
+        match tag {
+            1 => name = payload.text()?,
+            _ => found = Some(value(field, at.child(values), &payload)?),
+        }
+    }
+    Ok((name, found.unwrap_or_else(|| if field.kind == b'm' { Value::Null } else { "".into() })))
+}
+
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
+fn value(field: &Field, at: At<'_>, payload: &Payload<'_>) -> Result<Value, Fault> {
+    Ok(match field.kind {
+        b's' => payload.text()?.into(),
+        b'b' => STANDARD.encode(payload.bytes()?).into(),
+        b'f' => (payload.integer()? != 0).into(),
+        b'i' => payload.integer()?.into(),
+        b'd' => payload.double()?.into(),
+        _ => message(field.message, at, payload.bytes()?)?,
+    })
+}
+
+/// A message; some have a JSON form of their own.
+fn message(name: &str, at: At<'_>, bytes: &[u8]) -> Result<Value, Fault> {
+    let integer = |tag| -> Result<i64, Fault> {
+        fields(bytes)?.into_iter().find(|(found, _)| *found == tag).map_or(Ok(0), |(_, payload)| payload.integer())
+    };
+    let text = |tag| -> Result<String, Fault> {
+        let found = fields(bytes)?.into_iter().find(|(found, _)| *found == tag);
+        found.map_or(Ok(String::new()), |(_, payload)| payload.text())
+    };
+    Ok(match name.rsplit('.').next().unwrap_or_default() {
+        "Quantity" => text(1)?.into(),
+        "IntOrString" if integer(1)? == 1 => text(3)?.into(),
+        "IntOrString" => integer(2)?.into(),
+        "Time" | "MicroTime" if bytes.is_empty() => Value::Null,
+        "Time" => format_seconds(time(integer(1)?, 0)?).into(),
+        "MicroTime" => format_micros(time(integer(1)?, integer(2)?)?).into(),
+        "RawExtension" | "FieldsV1" | "JSON" => {
+            serde_json::from_str(&text(1)?).map_err(|error| Fault::Embedded(error.to_string()))?
+        }
+        "ExtraValue" => {
+            let items = fields(bytes)?.into_iter().map(|(_, payload)| payload.text());
+            json!(items.collect::<Result<Vec<_>, _>>()?)
+        }
+        _ => Value::Object(structure(name, at, bytes)?),
+    })
+}
+
+fn time(seconds: i64, nanos: i64) -> Result<Timestamp, Fault> {
+    let nanos = i32::try_from(nanos).map_err(|_| Fault::Truncated)?;
+    Timestamp::new(seconds, nanos).map_err(|error| Fault::Embedded(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A field with bytes, short enough for one length byte.
+    fn part(tag: u8, bytes: &[u8]) -> Vec<u8> {
+        let mut out = vec![tag << 3 | 2, u8::try_from(bytes.len()).unwrap()];
+        out.extend(bytes);
+        out
+    }
+
+    fn body(api_version: &str, kind: &str, raw: &[u8]) -> Vec<u8> {
+        let meta = [part(1, api_version.as_bytes()), part(2, kind.as_bytes())].concat();
+        [MAGIC.to_vec(), part(1, &meta), part(2, raw)].concat()
+    }
+
+    #[test]
+    fn a_config_map_is_decoded() {
+        let metadata = [part(1, b"a"), part(3, b""), vec![7 << 3, 0], part(8, b"")].concat();
+        let data = [part(1, b"k"), part(2, b"v")].concat();
+        let raw = [part(1, &metadata), part(2, &data)].concat();
+        let object = decode(&body("v1", "ConfigMap", &raw)).unwrap();
+        assert_eq!(
+            object,
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}})
+        );
+    }
+
+    #[test]
+    fn what_go_inlines_is_flat_and_a_zero_replica_is_said() {
+        let source = part(2, &part(6, &part(1, b"m")));
+        let volume = [part(1, b"v"), source].concat();
+        let template = part(2, &part(1, &volume));
+        let spec = [vec![1 << 3, 0], part(3, &template), vec![5 << 3, 0]].concat();
+        let object = decode(&body("apps/v1", "Deployment", &part(2, &spec))).unwrap();
+        assert_eq!(object["spec"]["replicas"], 0);
+        assert_eq!(
+            object["spec"]["template"]["spec"]["volumes"],
+            json!([{"name": "v", "secret": {"secretName": "m"}}])
+        );
+        assert!(object["spec"].get("minReadySeconds").is_none());
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        assert!(matches!(decode(b"{}"), Err(Fault::NoMagic)));
+        assert!(matches!(decode(b"k8s\0\x0a\x7f"), Err(Fault::Truncated)));
+        assert!(matches!(decode(&body("ex.io/v1", "Foo", b"")), Err(Fault::UnknownKind(_))));
+    }
+}
