@@ -143,12 +143,12 @@ async fn an_application_s_page_follows_its_pods() {
     let api = fleet.admin("dev").api(&fleet.resource(("apps/v1", "Deployment")).await, Some("sample"));
     let mut seen = String::new();
     while !seen.contains("\"id\":\"timeline\"") {
-        seen.push_str(&String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap());
+        seen.push_str(std::str::from_utf8(&events.next().await.unwrap().unwrap()).unwrap());
     }
     api.merge_patch("fixture", "sample", None, &serde_json::json!({"spec": {"replicas": 3}})).await.unwrap();
     let mut later = String::new();
     while !later.contains("3/3 ready") {
-        later.push_str(&String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap());
+        later.push_str(std::str::from_utf8(&events.next().await.unwrap().unwrap()).unwrap());
     }
     assert!(!later.contains("\"id\":\"object\""), "a part that did not change is not sent again");
 }
