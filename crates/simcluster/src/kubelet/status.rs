@@ -122,14 +122,32 @@ fn containers(pod: &Value, stage: &Stage) -> Vec<Value> {
 }
 
 fn container_status(pod: &Value, container: &Value, stage: &Stage) -> Value {
-    let (state, last_state) = states(pod, container, stage);
     let restarts = match stage {
         Stage::Running { restarts, .. } | Stage::CrashBackOff { restarts, .. } => *restarts,
         _ => 0,
     };
+    let (state, last_state) = keep_known(pod, container, restarts, states(pod, container, stage));
     let ready = matches!(stage, Stage::Running { ready: Some(_), .. });
     let started = matches!(stage, Stage::Running { .. });
     base_status(pod, container, restarts, (ready, started), (state, last_state))
+}
+
+/// What is told already stays as it was told. The times of a stage are counted from when the pod was taken up, which a
+/// restart only knows to the second: without this, a restarted kubelet would write every pod anew.
+fn keep_known(pod: &Value, container: &Value, restarts: i64, computed: (Value, Value)) -> (Value, Value) {
+    let known = read::items(pod, "/status/containerStatuses")
+        .find(|known| known.get("name") == container.get("name") && read::count(known, "/restartCount") == restarts);
+    let Some(known) = known else { return computed };
+    let keep = |field: &str, computed: Value| match known.get(field) {
+        Some(told) if is_same_kind(told, &computed) => told.clone(),
+        _ => computed,
+    };
+    (keep("state", computed.0), keep("lastState", computed.1))
+}
+
+/// Whether both are running, or both terminated.
+fn is_same_kind(told: &Value, computed: &Value) -> bool {
+    ["running", "terminated"].iter().any(|kind| told.get(kind).is_some() && computed.get(kind).is_some())
 }
 
 fn base_status(
@@ -277,6 +295,13 @@ mod tests {
         assert_eq!(read::time(initialized, "/lastTransitionTime"), Some(s(1)));
         assert_eq!(crate::pod::phase(&ready), "Running");
         assert_eq!(at(&ready, &Stage::Running { since: s(2), ready: Some(s(7)), restarts: 0 }), ready);
+    }
+
+    #[test]
+    fn a_kubelet_that_knows_the_start_less_exactly_writes_nothing() {
+        let running = |since| Stage::Running { since, ready: Some(since), restarts: 0 };
+        let ready = at(&at(&pod(), &Stage::Creating), &running(s(3)));
+        assert_eq!(at(&ready, &running(s(2))), ready);
     }
 
     #[test]
