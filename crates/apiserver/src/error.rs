@@ -255,7 +255,7 @@ impl Error {
     /// 415 of a body.
     #[must_use]
     pub fn unsupported_body() -> Self {
-        let message = "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml";
+        let message = "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf";
         Self::plain(415, "UnsupportedMediaType", message)
     }
 

@@ -97,6 +97,13 @@ impl Registry {
         });
     }
 
+    /// Replaces all that is known of a cluster's definitions, after a write of one turned out not to be durable.
+    pub fn reload<'a>(&self, cluster: &str, definitions: impl IntoIterator<Item = &'a Value>) {
+        let parsed = definitions.into_iter().map(|definition| Arc::new(Definition::parse(definition)));
+        let all: Definitions = parsed.map(|definition| (definition.name.clone(), definition)).collect();
+        self.update(cluster, |_| Some(all.clone()));
+    }
+
     fn update(&self, cluster: &str, change: impl Fn(&Definitions) -> Option<Definitions>) {
         self.state.rcu(|state| {
             let empty = Definitions::new();

@@ -318,9 +318,8 @@ fn settle<T>(call: &Call, result: Result<T, Error>) -> Result<T, Error> {
     if result.is_err() && is_definition(call) {
         let snapshot = call.server.snapshot();
         let kind = call.kind_key();
-        for record in snapshot.list(&kind, None) {
-            call.server.registry().publish(&call.cluster, &parse(&record.bytes));
-        }
+        let stored: Vec<Value> = snapshot.list(&kind, None).map(|record| parse(&record.bytes)).collect();
+        call.server.registry().reload(&call.cluster, &stored);
     }
     result
 }

@@ -189,5 +189,7 @@ mod tests {
         assert!(registry.resolve("dev", "ex.io", "v1", "foos").is_none());
         fork.remove("dev", &foos);
         assert!(fork.resolve("dev", "ex.io", "v1", "foos").is_none());
+        fork.reload("dev", [&foos]);
+        assert!(fork.resolve("dev", "ex.io", "v1", "foos").is_some());
     }
 }

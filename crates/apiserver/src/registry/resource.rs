@@ -135,10 +135,10 @@ impl Resource {
         self.verbs.iter().any(|served| served == verb)
     }
 
-    /// Whether objects of it are stored at all; reviews and bindings are not.
+    /// Whether objects of it are stored at all; reviews, bindings and component statuses are not.
     #[must_use]
     pub fn is_stored(&self) -> bool {
-        self.allows("list")
+        self.allows("watch")
     }
 
     /// A subresource by name.
