@@ -85,9 +85,49 @@ fn initial_status(resource: &Resource, object: &mut Value) {
         ("", "services") | ("networking.k8s.io", "ingresses") => {
             fields.insert("status".to_owned(), json!({"loadBalancer": {}}));
         }
-        _ if resource.has_status() => drop(fields.insert("status".to_owned(), json!({}))),
+        (group, plural) if resource.has_status() => {
+            fields.insert("status".to_owned(), zero_status(group, plural));
+            if (group, plural) == ("batch", "jobs") {
+                job(object);
+            }
+        }
         _ => {}
     }
+}
+
+/// The numbers that Go prints even where they are zero, and that typed clients insist on.
+fn zero_status(group: &str, plural: &str) -> Value {
+    match (group, plural) {
+        ("apps", "replicasets") | ("", "replicationcontrollers") => json!({"replicas": 0}),
+        ("apps", "statefulsets") => json!({"replicas": 0, "availableReplicas": 0}),
+        ("apps", "daemonsets") => json!({
+            "currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0,
+        }),
+        ("policy", "poddisruptionbudgets") => json!({
+            "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0,
+        }),
+        ("autoscaling", "horizontalpodautoscalers") => json!({"currentReplicas": 0, "desiredReplicas": 0}),
+        _ => json!({}),
+    }
+}
+
+/// As `job.generateSelector`: a job finds its pods by its own uid.
+fn job(object: &mut Value) {
+    if object.pointer("/spec/manualSelector") == Some(&Value::Bool(true)) {
+        return;
+    }
+    let (name, uid) = (object::name(object).to_owned(), object::uid(object).to_owned());
+    let labels = [
+        ("batch.kubernetes.io/controller-uid", uid.as_str()),
+        ("batch.kubernetes.io/job-name", name.as_str()),
+        ("controller-uid", uid.as_str()),
+        ("job-name", name.as_str()),
+    ];
+    for (key, value) in labels {
+        object::set_label(object, key, value);
+        object::set_label(&mut object["spec"]["template"], key, value);
+    }
+    object["spec"]["selector"]["matchLabels"]["batch.kubernetes.io/controller-uid"] = Value::from(uid);
 }
 
 fn namespace(object: &mut Value) {
@@ -154,11 +194,13 @@ pub(crate) fn prepare_update(resource: &Resource, old: &Value, new: &mut Value, 
     match subresource {
         "status" => keep_all_but_status(old, new),
         "finalize" => keep_all_but_finalizers(old, new),
+        // What these write is made by the server itself.
+        "binding" => {}
         _ if resource.has_status() => set_or_remove(new, "status", old.get("status").cloned()),
         _ => {}
     }
     keep_metadata(resource, old, new);
-    if has_generation(resource) && wants_changed(resource, old, new) {
+    if has_generation(resource) && subresource != "binding" && wants_changed(resource, old, new) {
         object::metadata_mut(new).insert("generation".to_owned(), Value::from(object::generation(old) + 1));
     }
 }

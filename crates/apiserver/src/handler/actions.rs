@@ -120,48 +120,40 @@ fn request_token(call: &Call, request: Value) -> Result<Reply, Error> {
     ))
 }
 
-/// Sets a pod's node, once.
+/// Sets a pod's node, once, and the condition that says so.
 async fn bind(call: &Call, binding: &Value, name: &str) -> Result<Reply, Error> {
+    let target = binding.pointer("/target/name").and_then(Value::as_str).filter(|target| !target.is_empty());
+    let target = target.ok_or_else(|| Error::unclassified("target.name: Required value"))?;
     let mut pod = call.clone();
     pod.name = Some(name.to_owned());
-    pod.subresource = None;
-    let target = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let options = plain_options(call);
+    pod.subresource = Some("binding".to_owned());
     let now = call.now();
+    let options = plain_options(call);
     let result = write::change(&pod, &options, |old| {
         let node = old.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
         if !node.is_empty() {
             let why = format!("pod {name} is already assigned to node {node:?}");
             return Err(Error::conflict_on("pods/binding", name, &why));
         }
-        let mut object = old.clone();
-        object["spec"]["nodeName"] = Value::from(target.as_str());
-        Ok(Desired { object, warnings: Vec::new(), ownership: Ownership::Writer })
+        let object = bound(old, target, &now);
+        Ok(Desired { object, warnings: Vec::new(), ownership: Ownership::Applied })
     });
     result.await?;
-    set_scheduled(&pod, &options, &now).await?;
     Ok(json_value(
         201,
         &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}),
     ))
 }
 
-/// The condition that upstream's binding sets with the node.
-async fn set_scheduled(pod: &Call, options: &WriteOptions, now: &str) -> Result<(), Error> {
-    let mut status = pod.clone();
-    status.subresource = Some("status".to_owned());
-    let result = write::change(&status, options, |old| {
-        let mut object = old.clone();
-        let condition =
-            json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
-        let mut conditions: Vec<Value> =
-            object.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-        conditions.retain(|known| known["type"] != "PodScheduled");
-        conditions.push(condition);
-        object["status"]["conditions"] = Value::from(conditions);
-        Ok(Desired { object, warnings: Vec::new(), ownership: Ownership::Writer })
-    });
-    result.await.map(drop)
+fn bound(pod: &Value, node: &str, now: &str) -> Value {
+    let mut pod = pod.clone();
+    pod["spec"]["nodeName"] = Value::from(node);
+    let condition = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+    let known = pod.pointer("/status/conditions").and_then(Value::as_array);
+    let others = known.into_iter().flatten().filter(|known| known["type"] != "PodScheduled").cloned();
+    let conditions: Vec<Value> = others.chain([condition]).collect();
+    pod["status"]["conditions"] = Value::from(conditions);
+    pod
 }
 
 fn plain_options(call: &Call) -> WriteOptions {

@@ -12,9 +12,12 @@ use crate::call::Call;
 use crate::convert::{parse, served_bytes, to_served};
 use crate::handler::list;
 use crate::negotiate::Form;
-use crate::respond::{Reply, encode, json_bytes, reply};
+use crate::respond::{Reply, encode, json_bytes, reply, text};
 use crate::table::{IncludeObject, TableRenderer, partial};
 use crate::{scale, yaml};
+
+/// What the log of a simulated pod says.
+const NO_LOGS: &str = "This pod is simulated: nothing runs in it, so there is no log.\n";
 
 /// `GET` of an object or of a subresource of it.
 pub(crate) fn get(call: &Call) -> Result<Reply, Error> {
@@ -24,6 +27,7 @@ pub(crate) fn get(call: &Call) -> Result<Reply, Error> {
     match call.subresource_str() {
         "" | "status" => object_bytes(call, 200, &record.bytes),
         "scale" => Ok(encode_reply(call, 200, &scale::of(&call.resource, &parse(&record.bytes))?)),
+        "log" => Ok(text(200, NO_LOGS)),
         _ => Err(Error::method_not_allowed()),
     }
 }

@@ -126,6 +126,20 @@ async fn services_get_addresses_and_give_them_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_is_bound_once() {
+    let client = client().await;
+    let path = "/api/v1/namespaces/default/pods";
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    assert_eq!(raw(&client, "POST", path, pod).await.0, 201);
+    let binding = json!({"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}});
+    assert_eq!(raw(&client, "POST", &format!("{path}/p/binding"), binding.clone()).await.0, 201);
+    let (_, found) = raw(&client, "GET", &format!("{path}/p"), Value::Null).await;
+    assert_eq!((&found["spec"]["nodeName"], &found["metadata"]["generation"]), (&json!("n"), &json!(1)));
+    assert_eq!(found["status"]["conditions"][0]["type"], "PodScheduled");
+    assert_eq!(raw(&client, "POST", &format!("{path}/p/binding"), binding).await.0, 409);
+}
+
+#[tokio::test(start_paused = true)]
 async fn null_is_absent() {
     let client = client().await;
     let mut object = deployment("i:1");
