@@ -1,6 +1,8 @@
 //! JSON as CEL values without copying it, and CEL values back to JSON.
 //! It must not know about expressions or functions.
 
+use std::sync::OnceLock;
+
 use cel::ExecutionError;
 use cel::common::traits::{self, Container, Indexer, Iterable, Sizer, Zeroer};
 use cel::common::types::{
@@ -37,13 +39,13 @@ fn number<'v>(number: &Number) -> Box<dyn Val + 'v> {
 #[derive(Clone, Debug)]
 pub(crate) struct JsonMap<'v> {
     map: &'v Map<String, Value>,
-    keys: Vec<CelString<'v>>,
+    /// Iterators lend values out, so the keys must live somewhere; they borrow their text. Made when first walked.
+    keys: OnceLock<Vec<CelString<'v>>>,
 }
 
 impl<'v> JsonMap<'v> {
     fn new(map: &'v Map<String, Value>) -> Self {
-        // Iterators lend out values, so the keys must live somewhere; they borrow their text.
-        Self { map, keys: map.keys().map(|key| CelString::from(key.as_str())).collect() }
+        Self { map, keys: OnceLock::new() }
     }
 
     fn find(&self, key: &dyn Val) -> Option<&'v Value> {
@@ -140,7 +142,8 @@ impl Iterable for JsonMap<'_> {
     where
         Self: 'w,
     {
-        Box::new(Keys(self.keys.iter()))
+        let keys = self.keys.get_or_init(|| self.map.keys().map(|key| CelString::from(key.as_str())).collect());
+        Box::new(Keys(keys.iter()))
     }
 }
 

@@ -112,8 +112,13 @@ impl Writer<'_> {
             done.extend(todo.iter().map(|(id, object)| key(id, object)));
             let results = join_all(todo.iter().map(|(id, object)| self.apply(id, object, &observed))).await;
             let named: Vec<_> = todo.iter().map(|(id, object)| ((*id).to_owned(), object::describe(object))).collect();
+            let before = (applied.changed.len(), observed.count());
             for ((id, name), result) in named.into_iter().zip(results) {
                 applied.take(&id, name, result, &mut observed);
+            }
+            // Nothing was written, so another pass would see what this one saw.
+            if (applied.changed.len(), observed.count()) == before {
+                break;
             }
         }
         self.prune(&children, &mut applied).await?;

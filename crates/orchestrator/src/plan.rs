@@ -41,6 +41,12 @@ impl Observed {
         self.objects.get(id)?.iter().find(same)
     }
 
+    /// How many objects there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.objects.values().map(Vec::len).sum()
+    }
+
     /// Takes an object in, in place of an older state of it.
     pub fn put(&mut self, id: &str, live: Value) {
         let objects = self.objects.entry(id.to_owned()).or_default();

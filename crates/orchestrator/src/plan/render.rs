@@ -25,11 +25,11 @@ pub fn render(graph: &Graph, instance: &Value, external: &Observed) -> Rendered 
     let mut observed = external.clone();
     loop {
         let plan = Pass::new(graph, &instance, &observed, true).run();
-        let before: usize = observed.objects.values().map(Vec::len).sum();
+        let before = observed.count();
         for (id, object) in plan.objects() {
             observed.put(id, object.clone());
         }
-        if observed.objects.values().map(Vec::len).sum::<usize>() == before {
+        if observed.count() == before {
             return rendered(plan, problems);
         }
     }
