@@ -2,7 +2,7 @@
 //!
 //! An object that is as desired is not written, so a steady state costs no calls and keeps its causal thread.
 
-use mainstay_apimachinery::{GroupVersionKind, object};
+use mainstay_apimachinery::{GroupVersionKind, builtin, diff, object};
 use mainstay_telemetry::{Thread, thread};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -207,6 +207,12 @@ impl Applier {
     }
 }
 
+/// Whether a live object still has all that is desired, by the schema of its kind where that is built in.
+fn covers(live: &Value, desired: &Value) -> bool {
+    let schema = GroupVersionKind::of(desired).and_then(|gvk| builtin::schema(&gvk));
+    diff::covers(live, desired, schema.as_deref())
+}
+
 /// A short hash of an object without its thread: equal for equal objects, whatever the order of their fields.
 #[must_use]
 pub fn hash(object: &Value) -> String {
@@ -222,19 +228,6 @@ pub fn hash(object: &Value) -> String {
         }
     }
     hash.finalize().iter().take(10).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Whether every field of `desired` is in `live` with the same value; lists must match item by item.
-fn covers(live: &Value, desired: &Value) -> bool {
-    match (live, desired) {
-        (Value::Object(live), Value::Object(desired)) => {
-            desired.iter().all(|(key, value)| live.get(key).is_some_and(|live| covers(live, value)))
-        }
-        (Value::Array(live), Value::Array(desired)) => {
-            live.len() == desired.len() && live.iter().zip(desired).all(|(live, desired)| covers(live, desired))
-        }
-        _ => live == desired,
-    }
 }
 
 #[cfg(test)]
