@@ -92,7 +92,7 @@ async fn apply(job: &Job<'_>, target: &Target) -> Done {
     let (key, known) = (&target.key, job.live.contains_key(&target.key));
     let (status, message, live) = match written {
         Ok(live) => (SYNCED, format!("{} {}", short(key), if known { "configured" } else { "created" }), Some(live)),
-        Err(reason) => (SYNC_FAILED, format!("{}: {key}: {reason}", target.origin), None),
+        Err(reason) => (SYNC_FAILED, format!("{}: {key}: {reason}", target.place_of(&reason)), None),
     };
     Done { result: result(key, &target.version, status, message), key: key.clone(), live }
 }

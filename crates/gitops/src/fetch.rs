@@ -12,6 +12,7 @@ pub(crate) use live::{LiveViews, Wanted};
 pub(crate) use overlay::Overlay;
 pub(crate) use predict::{Verdicts, predict};
 
+use mainstay_apimachinery::GroupVersionKind;
 use mainstay_controller_runtime::{Class, Classify, api, mapper};
 use mainstay_git as git;
 
@@ -37,6 +38,9 @@ pub(crate) enum Error {
         #[source]
         source: mapper::Error,
     },
+    /// The live objects of a kind could not be listed in time.
+    #[error("failed to list {gvk} of cluster {cluster} in time; it is tried again")]
+    Unlisted { cluster: String, gvk: GroupVersionKind },
     /// A dry run failed for another reason than the object.
     #[error("failed to compare with cluster {cluster}")]
     Compare {
@@ -54,7 +58,7 @@ impl Classify for Error {
             Self::Source { .. } => Class::Wait,
             Self::Pattern(_) => Class::Terminal,
             Self::Discovery { source, .. } => source.class(),
-            Self::Compare { .. } => Class::Retry,
+            Self::Unlisted { .. } | Self::Compare { .. } => Class::Retry,
         }
     }
 }

@@ -15,4 +15,5 @@ pub mod project;
 pub mod prune;
 pub mod source;
 pub mod target;
+pub mod tasks;
 pub mod turn;

@@ -2,6 +2,7 @@
 //! It must not know applications.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mainstay_git::{Commit, Error, Repositories};
@@ -27,11 +28,20 @@ pub(crate) struct Moved {
 pub(crate) struct Revisions {
     repositories: Repositories,
     known: Mutex<BTreeMap<Asked, Arc<Commit>>>,
+    /// Grows when something may have moved: an answer asked for before that is used once but not kept.
+    epoch: AtomicU64,
+    /// One refresh at a time, so that an older answer cannot overwrite a newer one.
+    refreshing: tokio::sync::Mutex<()>,
 }
 
 impl Revisions {
     pub(crate) fn new(repositories: Repositories) -> Self {
-        Self { repositories, known: Mutex::default() }
+        Self {
+            repositories,
+            known: Mutex::default(),
+            epoch: AtomicU64::default(),
+            refreshing: tokio::sync::Mutex::default(),
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Asked, Arc<Commit>>> {
@@ -43,8 +53,12 @@ impl Revisions {
         if let Some(commit) = self.known().get(asked) {
             return Ok(Arc::clone(commit));
         }
+        let epoch = self.epoch.load(Ordering::SeqCst);
         let commit = Arc::new(self.repositories.resolve(&asked.url, &asked.revision).await?);
-        self.known().insert(asked.clone(), Arc::clone(&commit));
+        let mut known = self.known();
+        if epoch == self.epoch.load(Ordering::SeqCst) {
+            known.insert(asked.clone(), Arc::clone(&commit));
+        }
         Ok(commit)
     }
 
@@ -68,8 +82,10 @@ impl Revisions {
     /// Asks again for every revision of a repository, and tells which moved. One that cannot be told any more is
     /// forgotten, so that its applications ask for themselves and report why.
     pub(crate) async fn refresh(&self, url: &str) -> Vec<Moved> {
+        let _one_at_a_time = self.refreshing.lock().await;
         let asked: Vec<(Asked, String)> = {
             let known = self.known();
+            self.epoch.fetch_add(1, Ordering::SeqCst);
             known
                 .iter()
                 .filter(|(asked, _)| same_repository(&asked.url, url))

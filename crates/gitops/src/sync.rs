@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use mainstay_api::argoproj::{NamespaceMetadata, OperationState, ResourceRef, SyncResult};
+use mainstay_api::argoproj::{NamespaceMetadata, OperationState, SyncResult};
 use mainstay_apimachinery::{GroupVersionKind, object};
 use mainstay_controller_runtime::clock::format_seconds;
 use mainstay_telemetry::Thread;
@@ -14,12 +14,12 @@ use crate::apply::{self, Done, Job};
 use crate::fetch::LiveViews;
 use crate::observe::{Observed, Subject};
 use crate::plan::autosync;
-use crate::plan::compare::{self, Resource};
 use crate::plan::health;
 use crate::plan::key::Key;
 use crate::plan::operation::{self, SYNC_FAILED, SYNCED, Step};
-use crate::plan::options::{PruneMode, SyncOptions, prune_mode};
-use crate::plan::order::{self, Apply, Prune, Wave};
+use crate::plan::options::SyncOptions;
+use crate::plan::order::Wave;
+use crate::plan::tasks::{self, Scope};
 use crate::plan::turn::{self, Run};
 
 /// How far an operation got.
@@ -160,54 +160,11 @@ fn options(subject: &Subject, run: &Run) -> SyncOptions {
 /// What is still to be done, in order; and what is left alone, with the reason.
 fn pending(observed: &Observed, run: &Run, options: &SyncOptions) -> (Vec<Wave>, Vec<Done>) {
     let sync = run.sync();
-    let (mut applies, mut prunes, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    let out = observed.comparison.resources.iter().filter(|resource| resource.sync == compare::Sync::OutOfSync);
-    for resource in out.filter(|resource| selected(&sync.resources, &resource.key)) {
-        if run.results.contains_key(&resource.key) {
-            continue;
-        }
-        if resource.desired {
-            applies.push(Apply {
-                key: resource.key.clone(),
-                wave: resource.wave,
-                defines: defines(observed, resource),
-            });
-        } else if let Some(live) = observed.live.get(&resource.key) {
-            match may_prune(observed, sync.prune, prune_mode(live, options)) {
-                Ok(mode) => prunes.push(Prune { key: resource.key.clone(), wave: resource.wave, mode }),
-                Err(why) => skipped.push(apply::skip(&resource.key, live, &why)),
-            }
-        }
-    }
-    (order::waves(&applies, &prunes), skipped)
-}
-
-fn may_prune(observed: &Observed, asked: bool, mode: PruneMode) -> Result<PruneMode, String> {
-    if let Some(keep) = &observed.keep {
-        return Err(keep.clone());
-    }
-    match mode {
-        PruneMode::Never => Err("ignored (no prune)".to_owned()),
-        PruneMode::Confirm => Err("waiting for approval by annotation argocd.argoproj.io/deletion-approved".to_owned()),
-        _ if !asked => Err("ignored (requires pruning)".to_owned()),
-        mode => Ok(mode),
-    }
-}
-
-fn selected(wanted: &[ResourceRef], key: &Key) -> bool {
-    wanted.is_empty()
-        || wanted.iter().any(|wanted| {
-            wanted.group == key.group
-                && wanted.kind == key.kind
-                && wanted.name == key.name
-                && (wanted.namespace.is_empty() || wanted.namespace == key.namespace)
-        })
-}
-
-fn defines(observed: &Observed, resource: &Resource) -> Option<(String, String)> {
-    let crd = observed.targets.by_key.get(&resource.key).filter(|_| resource.key.kind == "CustomResourceDefinition")?;
-    let text = |pointer: &str| crd.object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    Some((text("/spec/group")?, text("/spec/names/kind")?))
+    let scope = Scope { prune: sync.prune, keep: observed.keep.as_deref(), only: &sync.resources, options };
+    let done = |key: &Key| run.results.contains_key(key);
+    let tasks = tasks::tasks(&observed.comparison, &observed.targets.by_key, &observed.live, &scope, done);
+    let kept = tasks.kept.iter().filter_map(|(key, why)| Some(apply::skip(key, observed.live.get(key)?, why)));
+    (tasks.waves, kept.collect())
 }
 
 async fn run_wave(subject: &Subject, observed: &Observed, options: &SyncOptions, wave: &Wave) -> Vec<Done> {

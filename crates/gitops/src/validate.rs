@@ -152,6 +152,11 @@ fn remarks(spec: &ApplicationSpec, options: &SyncOptions) -> Vec<String> {
         .unknown()
         .map(|option| format!("spec.syncPolicy.syncOptions: {option} is not known and has no effect"))
         .collect();
+    for option in ["Replace", "Force"].iter().filter(|option| options.has(option, "true")) {
+        remarks.push(format!(
+            "spec.syncPolicy.syncOptions: {option}=true has no effect; manifests are always applied server-side"
+        ));
+    }
     let rules = &spec.ignore_differences;
     if rules.iter().any(|rule| !rule.jq_path_expressions.is_empty() || !rule.managed_fields_managers.is_empty()) {
         remarks.push(

@@ -20,6 +20,9 @@ const SETTLE: Duration = Duration::from_millis(20);
 const SETTLE_PER_OBJECT: Duration = Duration::from_micros(500);
 const SETTLE_MAX: Duration = Duration::from_secs(2);
 
+/// How long a first list may take.
+const SYNC_LIMIT: Duration = Duration::from_secs(30);
+
 /// Views of live objects.
 pub(crate) struct LiveViews {
     namespace: String,
@@ -94,7 +97,11 @@ impl LiveViews {
             informer.add_index(BY_APP, |object| tracked_by(object).map(str::to_owned).into_iter().collect());
             informer.add_handler(self.waker());
         }
-        informer.synced().await;
+        if tokio::time::timeout(SYNC_LIMIT, informer.synced()).await.is_err() {
+            // Listing fails: the kind may be gone again. An empty view must never pass for an empty cluster.
+            cluster.mapper.forget(gvk);
+            return Err(Error::Unlisted { cluster: cluster.cluster.clone(), gvk: gvk.clone() });
+        }
         Ok(Some(informer))
     }
 

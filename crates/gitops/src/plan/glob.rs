@@ -45,8 +45,9 @@ impl Pattern {
 /// Whether a text matches a pattern; one that cannot be read matches only itself.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
-    if !pattern.contains(['*', '?', '[', '{', '\\']) {
-        return pattern == text;
+    // By far the most patterns are one of these two, and compiling is not cheap.
+    if pattern == "*" || !pattern.contains(['*', '?', '[', '{', '\\']) {
+        return pattern == "*" || pattern == text;
     }
     Pattern::new(pattern).map_or(pattern == text, |compiled| compiled.matches(text))
 }

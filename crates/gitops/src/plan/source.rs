@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::glob::{Pattern, PatternError};
 use super::problem::{Cause, Problem};
-use super::target::Manifest;
+use super::target::{Anchor, Manifest};
 
 /// Most bytes that the manifests of one application may have together, as upstream.
 pub const COMBINED_LIMIT: usize = 10 * 1024 * 1024;
@@ -127,8 +127,11 @@ pub fn parse(file: &SourceFile) -> Parsed {
     for (chunk, first_line) in documents(text) {
         match yaml::parse_documents(chunk) {
             Ok(found) => {
-                for document in found {
-                    collect(document.value, &path, first_line + document.line - 1, &mut parsed);
+                for mut document in found {
+                    let (value, above) = (document.value.take(), first_line - 1);
+                    let place =
+                        Place { file: &path, line: above + document.line, anchor: Some(Anchor::new(document, above)) };
+                    collect(value, place, &mut parsed);
                 }
             }
             Err(error) => {
@@ -164,17 +167,24 @@ fn documents(text: &str) -> Vec<(&str, usize)> {
     pieces
 }
 
-fn collect(value: Value, file: &Arc<str>, line: usize, parsed: &mut Parsed) {
+struct Place<'a> {
+    file: &'a Arc<str>,
+    line: usize,
+    anchor: Option<Anchor>,
+}
+
+fn collect(value: Value, place: Place<'_>, parsed: &mut Parsed) {
+    let Place { file, line, anchor } = place;
     match value {
         Value::Null => {}
         Value::Object(ref map) if map.is_empty() => {}
         Value::Object(_) if is_list(&value) => {
             for item in items(value) {
-                collect(item, file, line, parsed);
+                collect(item, Place { file, line, anchor: None }, parsed);
             }
         }
         Value::Object(_) if !object::kind(&value).is_empty() && !object::api_version(&value).is_empty() => {
-            parsed.manifests.push(Manifest { object: value, file: Arc::clone(file), line });
+            parsed.manifests.push(Manifest { object: value, file: Arc::clone(file), line, anchor });
         }
         _ => {
             let message = "this is no Kubernetes manifest: it has no apiVersion or no kind; add them, or leave the file out with directory.exclude";

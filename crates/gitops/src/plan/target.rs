@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use mainstay_api::argoproj;
-use mainstay_apimachinery::{GroupVersionKind, object};
+use mainstay_apimachinery::{FieldPath, GroupVersionKind, object, yaml};
 use serde_json::Value;
 
 use super::key::Key;
@@ -22,6 +22,34 @@ pub struct Manifest {
     pub file: Arc<str>,
     /// First line of the document, from 1.
     pub line: usize,
+    /// Where its fields stand; `None` for an item of a list.
+    pub anchor: Option<Anchor>,
+}
+
+/// Where the fields of a manifest stand in its file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anchor {
+    document: Arc<yaml::Document>,
+    above: usize,
+}
+
+impl Anchor {
+    /// The anchor of a document that has so many lines of its file above it. The document's value is not needed.
+    #[must_use]
+    pub fn new(document: yaml::Document, above: usize) -> Self {
+        Self { document: Arc::new(document), above }
+    }
+
+    /// Line and column of the field that a refusal of an API server names first, as in
+    /// `Deployment.apps "web" is invalid: spec.replicas: Invalid value: …`.
+    #[must_use]
+    pub fn refused_field(&self, refusal: &str) -> Option<(usize, usize)> {
+        let (_, errors) = refusal.split_once(" is invalid: ")?;
+        let (field, _) = errors.trim_start_matches('[').split_once(": ")?;
+        let path = FieldPath::root().child(field);
+        let (line, column) = self.document.position_of(&path).filter(|_| !field.contains(' '))?;
+        Some((line + self.above, column))
+    }
 }
 
 impl Manifest {
@@ -49,12 +77,24 @@ pub struct Target {
     pub options: SyncOptions,
     /// `file:line`.
     pub origin: String,
+    /// Where its fields stand.
+    pub anchor: Option<Anchor>,
     /// Whether it must not be applied: its project forbids it, or the destination does not serve its kind (and no CRD
     /// of the same source brings it).
     pub blocked: bool,
 }
 
 impl Target {
+    /// `file:line:column` of the field that a refusal names, or where the manifest begins.
+    #[must_use]
+    pub fn place_of(&self, refusal: &str) -> String {
+        let field = self.anchor.as_ref().and_then(|anchor| anchor.refused_field(refusal));
+        match (field, self.origin.rsplit_once(':')) {
+            (Some((line, column)), Some((file, _))) => format!("{file}:{line}:{column}"),
+            _ => self.origin.clone(),
+        }
+    }
+
     /// The kind with its version.
     #[must_use]
     pub fn gvk(&self) -> GroupVersionKind {
@@ -172,6 +212,7 @@ fn target(
         options: SyncOptions::of(&value),
         object: value,
         version: gvk.version,
+        anchor: manifest.anchor.clone(),
         blocked: false,
         key,
         origin,
@@ -265,7 +306,7 @@ mod tests {
     use serde_json::json;
 
     fn manifest(object: Value, line: usize) -> Manifest {
-        Manifest { object, file: "shop/dev.yaml".into(), line }
+        Manifest { object, file: "shop/dev.yaml".into(), line, anchor: None }
     }
 
     fn served() -> Scopes {
@@ -294,6 +335,16 @@ mod tests {
             &json!({"name": "n", "annotations": {"argocd.argoproj.io/tracking-id": "shop-dev:/Namespace:shop/n"}})
         );
         assert!(targets.problems.is_empty());
+    }
+
+    #[test]
+    fn a_refusal_leads_to_the_line_of_its_field() {
+        let mut document = yaml::parse_one("kind: Deployment\nspec:\n  replicas: -1\n").unwrap();
+        document.value.take();
+        let anchor = Anchor::new(document, 10);
+        let refusal = "Deployment.apps \"web\" is invalid: [spec.replicas: Invalid value: -1: must be >= 0, spec.x: y]";
+        assert_eq!(anchor.refused_field(refusal), Some((13, 3)));
+        assert_eq!(anchor.refused_field("namespaces \"shop\" not found"), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::observe::{Observed, Subject};
 use crate::plan::compare::{Live, Resource};
 use crate::plan::health::{self, Health};
+use crate::plan::key::tracked_by;
 
 /// Most problems that one condition names; the rest is counted.
 const NAMED: usize = 20;
@@ -29,7 +30,7 @@ pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) 
     let Findings { operation, conditions: found, now } = findings;
     let aggregate = health::aggregate(&subject.valid.name, &observed.comparison, &observed.live);
     let mut found = found;
-    found.extend(problems(observed));
+    found.extend(problems(subject, observed));
     found.extend(remarks(subject));
     let mut status = ApplicationStatus {
         sync: Some(sync(subject, observed)),
@@ -104,7 +105,7 @@ fn resource(resource: &Resource, live: &Live) -> ResourceStatus {
 }
 
 /// One condition per type of problem, naming each with file and line.
-fn problems(observed: &Observed) -> Vec<(&'static str, String)> {
+fn problems(subject: &Subject, observed: &Observed) -> Vec<(&'static str, String)> {
     let mut by_type: Vec<(&'static str, Vec<String>)> = Vec::new();
     for problem in &observed.targets.problems {
         let condition = problem.condition();
@@ -118,7 +119,21 @@ fn problems(observed: &Observed) -> Vec<(&'static str, String)> {
     {
         by_type.push(("PruneWarning", vec![keep.clone()]));
     }
+    let shared = shared(subject, observed);
+    if !shared.is_empty() {
+        by_type.push(("SharedResourceWarning", shared));
+    }
     by_type.into_iter().map(|(condition, messages)| (condition, join(&messages))).collect()
+}
+
+/// Desired resources that live under another application's tracking id: the two undo each other's work.
+fn shared(subject: &Subject, observed: &Observed) -> Vec<String> {
+    let desired = observed.targets.by_key.values().filter_map(|target| Some((target, observed.live.get(&target.key)?)));
+    let foreign = desired.filter_map(|(target, live)| {
+        let owner = tracked_by(live).filter(|owner| *owner != subject.valid.name)?;
+        Some(format!("{}: {} is part of applications {} and {owner}", target.origin, target.key, subject.valid.name))
+    });
+    foreign.collect()
 }
 
 fn join(messages: &[String]) -> String {

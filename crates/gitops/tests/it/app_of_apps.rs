@@ -51,7 +51,7 @@ async fn children_are_made_and_pruned_with_their_resources() {
 #[tokio::test(start_paused = true)]
 async fn hundreds_of_children_come_up_from_one_commit() {
     let lab = Lab::start().await;
-    let names: Vec<String> = (0..200).map(|n| format!("app{n:03}")).collect();
+    let names: Vec<String> = (0..300).map(|n| format!("app{n:03}")).collect();
     let files: Vec<(String, String)> = names
         .iter()
         .flat_map(|name| {

@@ -23,7 +23,7 @@ async fn what_is_broken_is_reported_and_the_rest_is_deployed() {
     assert!(errors.contains("shop/b.yaml:"), "{errors}");
     assert!(errors.contains("shop/c.yaml:1: ConfgMap/shop/c: the destination serves no v1, Kind=ConfgMap"), "{errors}");
     let errors = condition(&app, "SyncError").unwrap();
-    assert!(errors.contains("shop/d.yaml:2: ConfigMap/shop/Not_A_Name:"), "{errors}");
+    assert!(errors.contains("shop/d.yaml:5:3: ConfigMap/shop/Not_A_Name:"), "{errors}");
     assert_eq!(lab.config("a").await.unwrap()["data"]["value"], "2", "the rest is deployed");
     assert!(lab.config("b").await.is_some(), "what the broken file held is kept");
     let kept = condition(&app, "PruneWarning").unwrap();

@@ -55,7 +55,8 @@ impl Lab {
         lab
     }
 
-    fn run_gitops(&self) {
+    /// Starts GitOps; a second time beside the first, which must not matter.
+    pub(crate) fn run_gitops(&self) {
         let identity = Identity::controller("gitops");
         let members: Vec<Context> = [CONTROL, MEMBER].map(|name| self.cluster.context(name, &identity)).into();
         let control = members[0].clone();

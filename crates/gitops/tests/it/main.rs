@@ -6,6 +6,7 @@ mod app_of_apps;
 mod broken_yaml;
 mod create_namespace;
 mod finalizer;
+mod golden;
 mod lab;
 mod project_restrictions;
 mod prune;

@@ -50,3 +50,30 @@ async fn a_push_elsewhere_and_an_unchanged_object_cost_no_write() {
     assert_eq!(resource_version(&live), untouched);
     assert_eq!(live["metadata"]["annotations"]["mainstay.dev/thread"], format!("apps@{first}"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_writes_nothing_and_goes_on() {
+    let lab = Lab::start().await;
+    let first = lab.commit(&[("shop/a.yaml", Some(&config("a", "1", "")))]).await;
+    lab.cluster.apply(&lab.app("shop-dev", "shop")).await;
+    lab.synced("shop-dev", &first).await;
+    lab.cluster.settle().await;
+    let before = lab.cluster.server().snapshot().revision();
+    lab.run_gitops();
+    lab.cluster.settle().await;
+    assert_eq!(lab.cluster.server().snapshot().revision(), before, "a fresh look changes nothing");
+    let second = lab.commit(&[("shop/a.yaml", Some(&config("a", "2", "")))]).await;
+    lab.synced("shop-dev", &second).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_that_does_not_exist_is_reported() {
+    let lab = Lab::start().await;
+    lab.commit(&[("shop/a.yaml", Some(&config("a", "1", "")))]).await;
+    let mut app = lab.app("shop-dev", "shop");
+    app["spec"]["source"]["targetRevision"] = "v1".into();
+    lab.cluster.apply(&app).await;
+    let app = lab.until("shop-dev", |app| app["status"]["sync"]["status"] == "Unknown").await;
+    let error = crate::lab::condition(&app, "ComparisonError").unwrap();
+    assert!(error.contains("revision v1"), "{error}");
+}
