@@ -105,6 +105,28 @@ impl Node {
 }
 
 impl Graph {
+    /// A graph without nodes for the kind of a CustomResourceDefinition: its instances can be deleted, not applied.
+    #[must_use]
+    pub fn stub(name: &str, crd: &Value) -> Self {
+        let text = |pointer| crd.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (group, version, kind) = (text("/spec/group"), text("/spec/versions/0/name"), text("/spec/names/kind"));
+        let instance = InstanceKind {
+            gvk: GroupVersionKind::new(group, version, kind),
+            plural: text("/spec/names/plural").to_owned(),
+            namespaced: text("/spec/scope") != "Cluster",
+        };
+        Self {
+            name: name.to_owned(),
+            uid: String::new(),
+            generation: 0,
+            instance,
+            crd: crd.clone(),
+            nodes: Vec::new(),
+            status: Template::Literal(Value::Null),
+            rules: Vec::new(),
+        }
+    }
+
     /// A node by its id.
     #[must_use]
     pub fn node(&self, id: &str) -> Option<&Node> {

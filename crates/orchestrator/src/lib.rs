@@ -11,6 +11,7 @@
 pub mod apply;
 pub mod catalog;
 pub mod children;
+pub mod compatibility;
 pub mod conditions;
 pub mod controller;
 mod crd;

@@ -17,6 +17,8 @@ pub struct Definition {
     pub fingerprint: String,
     /// The last good graph: it serves until a better one comes.
     pub graph: Option<Arc<Graph>>,
+    /// Stands in for a graph there never was: enough to delete the instances that remain, never to apply.
+    pub stub: Option<Arc<Graph>>,
     /// What is wrong with the present definition.
     pub problems: Vec<Problem>,
     /// The kinds it uses.
@@ -62,6 +64,18 @@ impl Registry {
     #[must_use]
     pub fn graph(&self, name: &str) -> Option<Arc<Graph>> {
         self.lock().get(name)?.graph.clone()
+    }
+
+    /// What can delete a definition's instances where no graph can apply them.
+    #[must_use]
+    pub fn stub(&self, name: &str) -> Option<Arc<Graph>> {
+        self.lock().get(name)?.stub.clone()
+    }
+
+    /// Whether the instances of a definition are known.
+    #[must_use]
+    pub fn has_synced(&self, name: &str) -> bool {
+        self.get(name).serving.is_some_and(|serving| serving.instances.has_synced())
     }
 
     /// Forgets a definition and stops what serves it.

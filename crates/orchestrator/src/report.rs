@@ -218,6 +218,22 @@ pub async fn events(context: &Context, instance: &Value, applied: &Applied, stan
     }
 }
 
+/// An Event about a definition that is not accepted or whose kind cannot be served, once per reason.
+pub async fn definition_event(context: &Context, definition: &Value, status: &Value) {
+    let conditions = status.get("conditions").and_then(Value::as_array).into_iter().flatten();
+    let wanted = [kro::GRAPH_ACCEPTED, kro::KIND_READY];
+    let wrong = conditions.filter(|condition| wanted.iter().any(|kind| condition["type"] == *kind));
+    let Some(wrong) = wrong.into_iter().find(|condition| condition["status"] == "False") else { return };
+    let (reason, message) =
+        (wrong["reason"].as_str().unwrap_or_default(), wrong["message"].as_str().unwrap_or_default());
+    if !is_said(definition, message) {
+        let thread: Option<Thread> =
+            object::annotation(definition, mainstay_telemetry::thread::ANNOTATION).and_then(|text| text.parse().ok());
+        let note = Note::warning(reason, message).thread(thread.as_ref());
+        Recorder::new(context, crate::MANAGER).record(definition, note).await;
+    }
+}
+
 /// Whether the conditions are about the present generation.
 fn is_current(instance: &Value) -> bool {
     let conditions = instance.pointer("/status/conditions").and_then(Value::as_array);

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mainstay_api::kro;
-use mainstay_apimachinery::{GroupKind, GroupVersionKind, object};
+use mainstay_apimachinery::{FieldPath, GroupKind, GroupVersionKind, object};
 use mainstay_controller_runtime::context::resource;
 use mainstay_controller_runtime::{Action, Applier, Controller, Event, Informer, ObjectKey, WorkQueue};
 use serde_json::{Value, json};
@@ -13,11 +14,16 @@ use serde_json::{Value, json};
 use super::{Error, Orchestrator, instance, kind_of};
 use crate::apply;
 use crate::catalog::Catalog;
+use crate::compatibility::breaking_changes;
 use crate::conditions::status_patch;
 use crate::graph::{Graph, InstanceKind};
+use crate::problem::Problem;
 use crate::registry::{Definition, Serving};
-use crate::report::DefinitionStatus;
+use crate::report::{self, DefinitionStatus};
 use crate::validate::validate;
+
+/// Until it is known whether a kind has instances.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What reconciling a definition needs.
 pub(super) struct Reconcile {
@@ -43,20 +49,26 @@ impl Reconcile {
         let mut status =
             DefinitionStatus { graph: known.graph.as_deref(), problems: &known.problems, ..Default::default() };
         let mut serving = known.serving.clone();
+        let mut stub = None;
         if let Some(graph) = &known.graph {
             self.hold(&definition).await.map_err(failed)?;
             status.kind_error = self.ensure_kind(graph).await;
             if status.kind_error.is_none() && serving.is_none() {
                 serving = Some(self.start(&key.name, &graph.instance));
             }
+        } else if let Some(kind) = self.kind_left_by(&key.name) {
+            let graph = Graph::stub(&key.name, &kind);
+            serving = serving.or_else(|| Some(self.start(&key.name, &graph.instance)));
+            stub = Some(Arc::new(graph));
         }
-        status.serving = serving.is_some();
-        self.orchestrator.registry.set(&key.name, Definition { serving: serving.clone(), ..known.clone() });
+        status.serving = serving.is_some() && known.graph.is_some();
+        self.orchestrator.registry.set(&key.name, Definition { serving: serving.clone(), stub, ..known.clone() });
         if let Some(serving) = serving.filter(|_| changed) {
             serving.instances.keys().into_iter().for_each(|key| serving.queue.add(key));
         }
         self.report(&definition, &status).await.map_err(failed)?;
-        Ok(Action::done())
+        let unsure = known.fingerprint.is_empty() && !self.orchestrator.registry.has_synced(&key.name);
+        Ok(if unsure { Action::requeue_after(LOOK_AGAIN) } else { Action::done() })
     }
 
     /// The definition compiled, anew only if it or the kinds it uses have changed. A bad one keeps the last good graph.
@@ -74,11 +86,31 @@ impl Reconcile {
         if known.fingerprint == fingerprint {
             return (known, false);
         }
-        let (graph, problems) = match validate(definition, &Catalog::with_definitions(&used)) {
-            Ok(graph) => (Some(Arc::new(graph)), Vec::new()),
-            Err(problems) => (known.graph, problems),
+        let checked =
+            validate(definition, &Catalog::with_definitions(&used)).map_err(|problems| (fingerprint.clone(), problems));
+        // What is refused for the objects that exist is looked at again when they change: it has no fingerprint.
+        let checked =
+            checked.and_then(|graph| self.compatible(graph).map_err(|problem| (String::new(), vec![problem])));
+        let (fingerprint, graph, problems) = match checked {
+            Ok(graph) => (fingerprint, Some(Arc::new(graph)), Vec::new()),
+            Err((fingerprint, problems)) => (fingerprint, known.graph, problems),
         };
-        (Definition { fingerprint, graph, problems, mentions, serving: known.serving }, true)
+        (Definition { fingerprint, graph, problems, mentions, serving: known.serving, stub: None }, true)
+    }
+
+    /// Refuses a change of the kind that would break instances.
+    fn compatible(&self, graph: Graph) -> Result<Graph, Problem> {
+        let live = self.kinds.get("", object::name(&graph.crd));
+        let own = live.filter(|live| object::label(live, kro::DEFINITION_NAME) == Some(&graph.name));
+        let breaking = own.map(|live| breaking_changes(&live, &graph.crd)).unwrap_or_default();
+        if breaking.is_empty() || self.is_unused(&graph) {
+            return Ok(graph);
+        }
+        let message = format!(
+            "the change would break objects that exist: {}; take it back, or delete the objects first",
+            breaking.join("; ")
+        );
+        Err(Problem::general(FieldPath::root().child("spec").child("schema"), message))
     }
 
     /// Brings the kind about; what prevents it, if anything does.
@@ -106,6 +138,17 @@ impl Reconcile {
             Ok(_) => Some(format!("{} is not established yet", object::name(&desired))),
             Err(error) => Some(mainstay_telemetry::chain(&error).to_string()),
         }
+    }
+
+    /// Whether there are no instances, as far as is known.
+    fn is_unused(&self, graph: &Graph) -> bool {
+        let serving = self.orchestrator.registry.get(&graph.name).serving;
+        serving.is_some_and(|serving| serving.instances.has_synced() && serving.instances.is_empty())
+    }
+
+    /// The kind that a definition brought before it turned bad, in an earlier process.
+    fn kind_left_by(&self, name: &str) -> Option<Value> {
+        self.kinds.list().into_iter().find(|kind| object::label(kind, kro::DEFINITION_NAME) == Some(name))
     }
 
     fn start(&self, name: &str, kind: &InstanceKind) -> Serving {
@@ -194,6 +237,7 @@ impl Reconcile {
         let now = self.orchestrator.context.clock.now_rfc3339();
         let status = status.to_value(definition, now);
         let Some(patch) = status_patch(definition.get("status"), &status) else { return Ok(()) };
+        report::definition_event(&self.orchestrator.context, definition, &status).await;
         let api = self.orchestrator.context.api(self.definitions.resource(), None);
         api.merge_patch(crate::MANAGER, object::name(definition), Some("status"), &patch).await?;
         Ok(())

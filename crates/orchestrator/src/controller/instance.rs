@@ -28,8 +28,10 @@ pub(super) struct Reconcile {
 impl Reconcile {
     /// Fetch, plan, apply, report.
     pub(super) async fn run(&self, key: &ObjectKey) -> Result<Action, Error> {
-        let Some(graph) = self.orchestrator.registry.graph(&self.definition) else { return Ok(Action::done()) };
         let Some(cached) = self.instances.get_key(key) else { return Ok(Action::done()) };
+        let Some(graph) = self.orchestrator.registry.graph(&self.definition) else {
+            return self.without_graph(&cached).await;
+        };
         let instance = self.orchestrator.children.recent().newest(&graph.instance.gvk, cached);
         let route = Route { queue: self.queue.clone(), key: key.clone() };
         self.orchestrator.children.register(object::uid(&instance), route);
@@ -39,6 +41,20 @@ impl Reconcile {
             self.say(&graph, &instance, "ERROR", ("ReconcileFailed", &message)).await;
         }
         outcome
+    }
+
+    /// The definition is bad and has been since this process began: all that can be done is to delete.
+    async fn without_graph(&self, instance: &Value) -> Result<Action, Error> {
+        let Some(stub) = self.orchestrator.registry.stub(&self.definition) else { return Ok(Action::done()) };
+        let instance = self.orchestrator.children.recent().newest(&stub.instance.gvk, instance.clone());
+        let route = Route { queue: self.queue.clone(), key: ObjectKey::of(&instance) };
+        self.orchestrator.children.register(object::uid(&instance), route);
+        if object::is_deleting(&instance) {
+            return self.delete(&stub, &instance).await;
+        }
+        let message = format!("the definition `{}` is not valid; see its conditions", self.definition);
+        self.say(&stub, &instance, "ERROR", ("InvalidDefinition", &message)).await;
+        Ok(Action::done())
     }
 
     async fn reconcile(&self, graph: &Graph, instance: &Value) -> Result<Action, Error> {
@@ -110,14 +126,15 @@ impl Reconcile {
     }
 }
 
-/// Refused objects make the reconcile fail, so that it is tried again as their errors ask for.
+/// Refused objects make the reconcile fail, so that it is tried again: at once what may pass, later what was refused,
+/// for a quota, a policy or a namespace may change without anything here being told.
 fn result(instance: &Value, applied: &Applied) -> Result<Action, Error> {
     let Some(first) = applied.failures.first() else { return Ok(Action::done()) };
-    let class = |wanted| applied.failures.iter().any(|failure| failure.class == wanted);
+    let passing = applied.failures.iter().any(|failure| failure.class == Class::Retry);
     Err(Error::Refused {
         instance: object::describe(instance),
         count: applied.failures.len(),
         first: first.message.clone(),
-        class: [Class::Retry, Class::Wait].into_iter().find(|wanted| class(*wanted)).unwrap_or(Class::Terminal),
+        class: if passing { Class::Retry } else { Class::Wait },
     })
 }

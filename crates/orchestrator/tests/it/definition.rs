@@ -97,6 +97,47 @@ async fn a_changed_definition_changes_its_instances() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_breaks_instances_is_refused_while_there_are_any() {
+    let cluster = cluster().await;
+    cluster.apply_yaml(NOTES).await;
+    cluster.settle().await;
+    cluster.apply(&note("a", false)).await;
+    cluster.settle().await;
+    let breaking = NOTES
+        .replace("extra: boolean | default=false", "extra: string | default=no")
+        .replace("${schema.spec.extra}", "${schema.spec.extra == 'yes'}");
+    cluster.apply_yaml(&breaking).await;
+    let notes = cluster.eventually(RGD, ("", "notes"), |notes| condition(notes, "Ready").0 == "False").await;
+    assert_eq!(
+        condition(&notes, "GraphAccepted").1,
+        "field spec.schema: the change would break objects that exist: spec.extra: its type changes from boolean to \
+         string; take it back, or delete the objects first; the last good graph keeps serving"
+    );
+    cluster.delete(NOTE, "shop", "a").await;
+    cluster.eventually(RGD, ("", "notes"), |notes| condition(notes, "Ready").0 == "True").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_of_a_definition_that_turned_bad_can_still_be_deleted_by_a_new_process() {
+    let cluster = cluster().await;
+    cluster.apply_yaml(NOTES).await;
+    cluster.settle().await;
+    cluster.apply(&note("a", true)).await;
+    cluster.settle().await;
+    cluster.apply_yaml(&NOTES.replace("${schema.spec.text}", "${schema.spec.txet}")).await;
+    cluster.settle().await;
+    let fork = cluster.fork();
+    crate::support::run_on(&fork);
+    let a = fork.eventually(NOTE, ("shop", "a"), |a| condition(a, "Ready").0 == "False").await;
+    assert_eq!(condition(&a, "Ready").1, "the definition `notes` is not valid; see its conditions");
+    assert!(fork.get(CONFIG_MAP, "shop", "a-2").await.is_some());
+    fork.delete(NOTE, "shop", "a").await;
+    fork.settle().await;
+    assert_eq!(fork.get(NOTE, "shop", "a").await, None);
+    assert_eq!(fork.get(CONFIG_MAP, "shop", "a-2").await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_definitions_of_one_kind_do_not_fight() {
     let cluster = cluster().await;
     cluster.apply_yaml(NOTES).await;
