@@ -25,7 +25,29 @@ pub struct Error {
     verb: &'static str,
     target: String,
     #[source]
-    source: Box<kube::Error>,
+    source: Answer,
+}
+
+/// What came back instead of an answer. Prints a refusal's message alone: kube prints it with all its fields.
+#[derive(Debug)]
+struct Answer(Box<kube::Error>);
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.as_ref() {
+            kube::Error::Api(status) if !status.message.is_empty() => f.write_str(&status.message),
+            other => other.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Answer {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.0.as_ref() {
+            kube::Error::Api(_) => None,
+            other => other.source(),
+        }
+    }
 }
 
 /// How to server-side-apply.
@@ -229,7 +251,7 @@ impl Api {
             Ok(request) => self.client.request::<Value>(request).await,
             Err(error) => Err(kube::Error::BuildRequest(error)),
         };
-        result.map_err(|source| Error { verb, target: self.target(name), source: Box::new(source) })
+        result.map_err(|source| Error { verb, target: self.target(name), source: Answer(Box::new(source)) })
     }
 
     fn target(&self, name: &str) -> String {
@@ -250,7 +272,7 @@ impl Error {
     /// The HTTP status the server answered with; 0 where it did not answer.
     #[must_use]
     pub fn status_code(&self) -> u16 {
-        match self.source.as_ref() {
+        match self.source.0.as_ref() {
             kube::Error::Api(status) => status.code,
             _ => 0,
         }
@@ -259,10 +281,7 @@ impl Error {
     /// What the server said, without what was being done.
     #[must_use]
     pub fn message(&self) -> String {
-        match self.source.as_ref() {
-            kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
-            other => other.to_string(),
-        }
+        self.source.to_string()
     }
 
     /// There is no such object or resource.

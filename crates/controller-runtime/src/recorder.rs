@@ -81,7 +81,9 @@ impl Recorder {
             Err(error) if error.is_conflict() => self.repeat(&api, object::name(&event)).await,
             other => other.map(drop),
         };
-        if let Err(error) = result {
+        if let Err(error) = result
+            && !self.context.shutdown.is_cancelled()
+        {
             tracing::warn!(error = %mainstay_telemetry::chain(&error), reason = note.reason, "failed to record event");
         }
     }

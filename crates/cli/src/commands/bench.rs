@@ -88,12 +88,24 @@ async fn within(limit: Duration, condition: impl Future<Output = ()>, failed: &s
     outcome.map_err(|_| Error::Refused(format!("{failed} within {} s", limit.as_secs())))
 }
 
-/// When what was first seen, by name of the application.
+/// When what was first seen, by name of the application. It is ready when its instance is (all seven kinds, and so
+/// its pods) and its Argo CD Application is Synced and Healthy.
 #[derive(Default)]
 struct Seen {
     applied: BTreeMap<String, Instant>,
+    instances: BTreeMap<String, Instant>,
+    healthy: BTreeMap<String, Instant>,
     ready: BTreeMap<String, Instant>,
     settled_sample: bool,
+}
+
+impl Seen {
+    /// An application is ready from the later of its two marks on.
+    fn settle(&mut self, name: &str) {
+        if let (Some(instance), Some(healthy)) = (self.instances.get(name), self.healthy.get(name)) {
+            self.ready.entry(name.to_owned()).or_insert(*instance.max(healthy));
+        }
+    }
 }
 
 struct Marks {
@@ -115,14 +127,19 @@ impl Marks {
     }
 
     fn instance(&self, event: &Event<'_>) {
-        if let Event::Applied { object } = event
-            && object::name(object).starts_with(PREFIX)
-        {
-            let name = object::name(object).to_owned();
-            self.seen.send_modify(|seen| {
-                seen.applied.entry(name).or_insert_with(Instant::now);
-            });
+        let Event::Applied { object } = event else { return };
+        if !object::name(object).starts_with(PREFIX) {
+            return;
         }
+        let name = object::name(object).to_owned();
+        let ready = is_ready(object);
+        self.seen.send_modify(|seen| {
+            seen.applied.entry(name.clone()).or_insert_with(Instant::now);
+            if ready {
+                seen.instances.entry(name.clone()).or_insert_with(Instant::now);
+                seen.settle(&name);
+            }
+        });
     }
 
     fn application(&self, event: &Event<'_>) {
@@ -134,8 +151,9 @@ impl Marks {
         let name = object::name(object).to_owned();
         self.seen.send_modify(|seen| {
             seen.settled_sample |= name == format!("sample-{ENVIRONMENT}");
-            if name.starts_with(PREFIX) {
-                seen.ready.entry(name).or_insert_with(Instant::now);
+            if let Some(instance) = name.strip_suffix("-dev").filter(|name| name.starts_with(PREFIX)) {
+                seen.healthy.entry(instance.to_owned()).or_insert_with(Instant::now);
+                seen.settle(instance);
             }
         });
     }
@@ -144,6 +162,15 @@ impl Marks {
         // The sender lives in self, so waiting cannot fail.
         let _ = self.seen.subscribe().wait_for(condition).await;
     }
+}
+
+/// Whether an instance says it is ready, of what it is asked to be now.
+fn is_ready(instance: &Value) -> bool {
+    let conditions = instance.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.into_iter().flatten().any(|condition| {
+        let current = condition.get("observedGeneration").and_then(Value::as_i64) == Some(object::generation(instance));
+        condition["type"] == "Ready" && condition["status"] == "True" && current
+    })
 }
 
 async fn push(server: &Server, apps: usize) -> Result<(), Error> {
