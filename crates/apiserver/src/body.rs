@@ -2,11 +2,11 @@
 //! It must not know storage.
 
 use bytes::Bytes;
-use mainstay_apimachinery::{FieldErrorKind, FieldPath, Schema, json, object, yaml};
+use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, Schema, json, object, yaml};
 use serde_json::Value;
 
 use crate::Error;
-use crate::call::{Call, same_group};
+use crate::call::Call;
 use crate::options::{Validation, WriteOptions};
 use crate::{protobuf, strategy};
 
@@ -94,20 +94,24 @@ pub(crate) fn check_kind(call: &Call, value: &mut Value) -> Result<(), Error> {
     if kind == *resource.kind && api_version == resource.api_version() {
         return Ok(());
     }
+    if resource.custom.is_some() && api_version == resource.api_version() {
+        let why = format!("must be {}", resource.kind);
+        let error =
+            FieldError::new(FieldErrorKind::Invalid, FieldPath::root().child("kind"), Value::from(kind.as_str()), why);
+        return Err(Error::invalid(resource, object::name(value), &[error]));
+    }
     let version = api_version.rsplit('/').next().unwrap_or_default();
-    Err(Error::bad_request(
-        if resource.custom.is_some() && kind == *resource.kind && same_group(resource, &api_version) {
-            let expected = resource.api_version();
-            format!("the API version in the data ({api_version}) does not match the expected API version ({expected})")
-        } else if kind == *resource.kind {
-            let why = format!("no kind {kind:?} is registered for version {api_version:?} in scheme");
-            format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}")
-        } else {
-            let expected = &resource.kind;
-            let why = format!("converting ({version}.{kind}) to ({expected}): unknown conversion");
-            format!("{kind} in version {version:?} cannot be handled as a {expected}: {why}")
-        },
-    ))
+    Err(Error::bad_request(if resource.custom.is_some() && kind == *resource.kind {
+        let expected = resource.api_version();
+        format!("the API version in the data ({api_version}) does not match the expected API version ({expected})")
+    } else if kind == *resource.kind {
+        let why = format!("no kind {kind:?} is registered for version {api_version:?} in scheme");
+        format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}")
+    } else {
+        let expected = &resource.kind;
+        let why = format!("converting ({version}.{kind}) to ({expected}): unknown conversion");
+        format!("{kind} in version {version:?} cannot be handled as a {expected}: {why}")
+    }))
 }
 
 /// Drops unknown fields. They and duplicates are warnings, an error, or nothing, as asked for; values of the wrong
@@ -157,7 +161,7 @@ fn drop_nulls(schema: &Schema, value: &mut Value) {
 }
 
 /// In the words of Go's decoder, as far as a schema knows them.
-fn wrong_type(kind: &str, error: &mainstay_apimachinery::FieldError) -> String {
+fn wrong_type(kind: &str, error: &FieldError) -> String {
     let found = match error.value.as_str() {
         Some("integer" | "number") => "number",
         Some("boolean") => "bool",

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
-use mainstay_apimachinery::gvk::split_api_version;
 use mainstay_store::{KindKey, ObjectKey};
 
 use crate::Error;
@@ -136,9 +135,4 @@ pub(crate) fn kind_key(cluster: &Arc<str>, resource: &Resource) -> KindKey {
 /// Whether objects are stored in another version than the resource is served in.
 pub(crate) fn needs_conversion(resource: &Resource) -> bool {
     resource.storage_version != resource.version || resource.storage_group != resource.group
-}
-
-/// Whether an `apiVersion` is of the resource's group, in any version.
-pub(crate) fn same_group(resource: &Resource, api_version: &str) -> bool {
-    split_api_version(api_version).0 == &*resource.group
 }

@@ -13,6 +13,8 @@ pub(crate) fn to_served(resource: &Resource, mut object: Value) -> Value {
     if needs_conversion(resource) {
         rename(&mut object, &resource.storage_group, &resource.group);
         object["apiVersion"] = Value::from(resource.api_version());
+        // What the version a custom resource is read in does not know is not shown.
+        resource.custom.iter().for_each(|custom| drop(custom.schema.prune(&mut object)));
     }
     object
 }

@@ -245,6 +245,12 @@ impl Error {
         Self::plain(406, "NotAcceptable", format!("{message} ({kind})"))
     }
 
+    /// 408: the body did not come in time.
+    #[must_use]
+    pub fn too_slow() -> Self {
+        Self::plain(408, "Timeout", "failed to read the request body in time; send it again")
+    }
+
     /// 413: the body is larger than `limit` bytes.
     #[must_use]
     pub fn too_large(limit: usize) -> Self {

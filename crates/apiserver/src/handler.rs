@@ -2,6 +2,7 @@
 //! It must not know what the functions do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -28,6 +29,9 @@ mod watch;
 
 /// Largest request body: upstream's `MaxRequestBodyBytes`.
 pub(crate) const MAX_BODY_BYTES: usize = 3 << 20;
+
+/// Time a client has for sending a body: upstream's time for a whole request that is no watch.
+const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Answers a request of a known identity on a cluster; the path has no cluster prefix.
 pub(crate) async fn serve(
@@ -147,7 +151,8 @@ fn authorize(server: &ApiServer, identity: &Identity, attributes: &Attributes<'_
 }
 
 async fn collect(body: Body) -> Result<Bytes, Error> {
-    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+    let reading = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect());
+    match reading.await.map_err(|_| Error::too_slow())? {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::too_large(MAX_BODY_BYTES)),
         Err(error) => Err(Error::bad_request(format!("failed to read the request body: {error}"))),
