@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mainstay_api::argoproj::{self, ApplicationSpec, ApplicationStatus, SyncStatus};
+use mainstay_api::argoproj::{self, ApplicationSpec, ApplicationStatus, OperationState, SyncStatus};
 use mainstay_apimachinery::{GroupVersionKind, object};
 use mainstay_controller_runtime::{Action, Class, Classify, Context, Informer, ObjectKey, Recorder};
 use mainstay_git::Commit;
@@ -294,13 +294,26 @@ impl Engine {
         let old: ApplicationStatus =
             app.get("status").and_then(|status| serde_json::from_value(status.clone()).ok()).unwrap_or_default();
         let mut status = old.clone();
+        let mut besides = refreshed();
+        if let Some(operation) = validate::operation(app) {
+            // What was asked for cannot be done; to leave it standing would start it at some later time.
+            status.operation_state = Some(OperationState {
+                operation,
+                phase: "Error".to_owned(),
+                message: message.clone(),
+                started_at: now.clone(),
+                finished_at: now.clone(),
+                ..OperationState::default()
+            });
+            besides.operation_taken = true;
+        }
         status.conditions = report::conditions(&old.conditions, vec![(condition, message)], &now);
         status.sync = Some(SyncStatus { status: "Unknown".to_owned(), ..old.sync.clone().unwrap_or_default() });
         status.health = status.health.or_else(|| Some(report::unknown_health(&now)));
         if status != old {
             status.reconciled_at = now;
         }
-        self.write(app, &status, refreshed(), memory).await?;
+        self.write(app, &status, besides, memory).await?;
         Ok(Action::resync_after(RESYNC))
     }
 

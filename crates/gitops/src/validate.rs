@@ -5,6 +5,7 @@ use mainstay_api::argoproj::{
     self, AppProjectSpec, ApplicationSpec, ApplicationStatus, Automated, Destination, Operation, Source, SyncPolicy,
 };
 use mainstay_apimachinery::object;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::plan::options::SyncOptions;
@@ -101,6 +102,14 @@ pub fn application(app: &Value) -> Result<Validated, Invalid> {
         source,
         spec,
     })
+}
+
+/// The operation that an Application asks for, if it can be read.
+#[must_use]
+pub fn operation(app: &Value) -> Option<Operation> {
+    app.get("operation")
+        .filter(|operation| operation.is_object())
+        .and_then(|operation| Operation::deserialize(operation).ok())
 }
 
 fn part<T: serde::de::DeserializeOwned + Default>(app: &Value, field: &str) -> Result<T, Invalid> {

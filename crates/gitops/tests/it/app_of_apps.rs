@@ -1,3 +1,5 @@
+//! Applications made by an application.
+
 use crate::lab::{APPLICATION, Lab, config};
 use serde_json::{Value, json};
 

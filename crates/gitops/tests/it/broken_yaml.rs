@@ -1,3 +1,5 @@
+//! Sources that are broken in part or cannot be read at all.
+
 use crate::lab::{Lab, condition, config};
 
 #[tokio::test(start_paused = true)]

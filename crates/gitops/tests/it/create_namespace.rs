@@ -1,3 +1,5 @@
+//! The namespace of the destination.
+
 use crate::lab::{Lab, condition, config};
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Deleting an application, with and without its resources.
+
 use crate::lab::{APPLICATION, Lab, config};
 use serde_json::json;
 

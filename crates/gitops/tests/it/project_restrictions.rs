@@ -1,3 +1,5 @@
+//! What an AppProject refuses.
+
 use crate::lab::{Lab, condition, config};
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! What left the source.
+
 use crate::lab::{APPLICATION, Lab, condition, config};
 use serde_json::json;
 

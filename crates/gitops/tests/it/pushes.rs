@@ -1,3 +1,5 @@
+//! From a push to live objects, and what a push elsewhere costs.
+
 use crate::lab::{Lab, config, resource_version};
 
 #[tokio::test(start_paused = true)]

@@ -1,3 +1,5 @@
+//! Changes made to live objects by others.
+
 use crate::lab::{Lab, config};
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Order, and waiting for health between waves.
+
 use crate::lab::{Lab, config};
 use serde_json::json;
 
