@@ -12,6 +12,9 @@ use mainstay_apimachinery::{GroupVersionKind, object};
 use mainstay_controller_runtime::{ApiResource, Context, Event, Informer, ObjectKey, WorkQueue, mapper};
 use serde_json::Value;
 
+use crate::changes::Changes;
+use crate::graph::Graph;
+
 pub use recent::Recent;
 
 /// Index of the caches: the uid of the instance.
@@ -26,6 +29,8 @@ pub struct Route {
     pub queue: WorkQueue<ObjectKey>,
     /// Its key there.
     pub key: ObjectKey,
+    /// Its graph: a change of a status that it does not read wakes nobody.
+    pub graph: Arc<Graph>,
 }
 
 /// An object that instances refer to: its kind, namespace and name; an empty name means all of the kind.
@@ -53,6 +58,7 @@ struct Shared {
     watched: Mutex<HashMap<ApiResource, Informer>>,
     missing: Mutex<BTreeSet<GroupVersionKind>>,
     recent: Recent,
+    changes: Changes,
 }
 
 /// A cache could not be read.
@@ -93,6 +99,7 @@ impl Children {
     /// Forgets an instance.
     pub fn unregister(&self, uid: &str) {
         lock(&self.shared.routes).remove(uid);
+        self.shared.recent.forget(uid);
         self.refer(uid, &BTreeSet::new());
     }
 
@@ -174,11 +181,18 @@ impl Children {
 impl Shared {
     fn changed(&self, gvk: &GroupVersionKind, event: &Event<'_>) {
         let object = event.object();
-        if matches!(event, Event::Deleted { .. }) {
-            self.recent.gone(object);
-        }
         if let Some(uid) = object::label(object, kro::INSTANCE_ID) {
-            self.wake(uid);
+            let changed = match event {
+                Event::Deleted { .. } => {
+                    self.recent.gone(object);
+                    self.changes.forget(object);
+                    true
+                }
+                Event::Applied { .. } => self.changes.beyond_status(object),
+            };
+            if changed || self.reads(uid, object) {
+                self.wake(uid);
+            }
         }
         let key = ObjectKey::of(object);
         let references = lock(&self.references);
@@ -189,6 +203,12 @@ impl Shared {
             let uids = references.get(&Reference { gvk: gvk.clone(), key });
             uids.into_iter().flatten().for_each(|uid| self.wake(uid));
         }
+    }
+
+    /// Whether an instance's graph reads the objects of a child's node.
+    fn reads(&self, uid: &str, child: &Value) -> bool {
+        let node = object::label(child, kro::NODE_ID).unwrap_or_default();
+        lock(&self.routes).get(uid).is_none_or(|route| route.graph.reads.contains(node))
     }
 
     fn wake(&self, uid: &str) {

@@ -28,6 +28,8 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// Status fields.
     pub status: Template,
+    /// Ids of the nodes whose live objects expressions read.
+    pub reads: BTreeSet<String>,
     /// Rules over an instance's `spec`.
     pub rules: Vec<Rule>,
 }
@@ -123,6 +125,7 @@ impl Graph {
             crd: crd.clone(),
             nodes: Vec::new(),
             status: Template::Literal(Value::Null),
+            reads: BTreeSet::new(),
             rules: Vec::new(),
         }
     }
@@ -143,6 +146,18 @@ impl Graph {
     pub fn dependencies(&self) -> BTreeMap<&str, &BTreeSet<String>> {
         let with = self.nodes.iter().filter(|node| !node.dependencies.is_empty());
         with.map(|node| (node.id.as_str(), &node.dependencies)).collect()
+    }
+
+    /// The ids of the nodes whose objects are read: by other nodes, by the status, by their own `readyWhen`.
+    pub(crate) fn reads_of(nodes: &[Node], status: &Template) -> BTreeSet<String> {
+        let mut reads = status.references();
+        for node in nodes {
+            reads.extend(node.dependencies.iter().cloned());
+            if !node.ready_when.is_empty() {
+                reads.insert(node.id.clone());
+            }
+        }
+        reads
     }
 
     /// The kinds of the objects applied.

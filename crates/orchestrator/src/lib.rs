@@ -10,6 +10,7 @@
 
 pub mod apply;
 pub mod catalog;
+pub mod changes;
 pub mod children;
 pub mod compatibility;
 pub mod conditions;

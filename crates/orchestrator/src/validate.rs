@@ -47,6 +47,7 @@ pub fn validate(definition: &Value, catalog: &Catalog) -> Result<Graph, Vec<Prob
         generation: object::generation(definition),
         instance: kind,
         crd,
+        reads: Graph::reads_of(&nodes, &status),
         nodes,
         status,
         rules,

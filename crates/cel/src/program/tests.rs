@@ -1,3 +1,5 @@
+//! Expressions over one object.
+
 use super::*;
 use serde_json::json;
 

@@ -65,6 +65,11 @@ impl Recent {
         }
     }
 
+    /// Forgets all of an instance that is gone.
+    pub(super) fn forget(&self, uid: &str) {
+        self.state().objects.remove(uid);
+    }
+
     /// The newer of what a cache shows and what was written.
     pub fn newest(&self, gvk: &GroupVersionKind, cached: Value) -> Value {
         let mut state = self.state();

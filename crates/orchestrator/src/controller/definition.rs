@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{Error, Orchestrator, instance, kind_of};
 use crate::apply;
 use crate::catalog::Catalog;
+use crate::changes::Changes;
 use crate::compatibility::breaking_changes;
 use crate::conditions::status_patch;
 use crate::graph::{Graph, InstanceKind};
@@ -158,12 +159,16 @@ impl Reconcile {
         let GroupVersionKind { group, version, kind: kind_name } = &kind.gvk;
         let instances = context.informers.informer(&resource(group, version, kind_name, &kind.plural));
         let (definitions, own) = (self.queue.clone(), name.to_owned());
+        let changes = Changes::default();
         let controller = Controller::new("instance", &context).watch(&instances, move |event| {
             // A definition that is going away waits for its last instance.
-            if matches!(event, Event::Deleted { .. }) {
+            if let Event::Deleted { object } = event {
+                changes.forget(object);
                 definitions.add(ObjectKey::new("", own.clone()));
+                return Some(ObjectKey::of(object));
             }
-            [ObjectKey::of(event.object())]
+            // Our own status is no news.
+            Some(event.object()).filter(|object| changes.beyond_status(object)).map(ObjectKey::of)
         });
         let queue = controller.queue();
         let serving = Serving { queue: queue.clone(), instances: instances.clone(), stop };

@@ -33,7 +33,7 @@ impl Reconcile {
             return self.without_graph(&cached).await;
         };
         let instance = self.orchestrator.children.recent().newest(&graph.instance.gvk, cached);
-        let route = Route { queue: self.queue.clone(), key: key.clone() };
+        let route = Route { queue: self.queue.clone(), key: key.clone(), graph: Arc::clone(&graph) };
         self.orchestrator.children.register(object::uid(&instance), route);
         let outcome = self.reconcile(&graph, &instance).await;
         if let Err(Error::Call(_, error)) = &outcome {
@@ -47,7 +47,7 @@ impl Reconcile {
     async fn without_graph(&self, instance: &Value) -> Result<Action, Error> {
         let Some(stub) = self.orchestrator.registry.stub(&self.definition) else { return Ok(Action::done()) };
         let instance = self.orchestrator.children.recent().newest(&stub.instance.gvk, instance.clone());
-        let route = Route { queue: self.queue.clone(), key: ObjectKey::of(&instance) };
+        let route = Route { queue: self.queue.clone(), key: ObjectKey::of(&instance), graph: Arc::clone(&stub) };
         self.orchestrator.children.register(object::uid(&instance), route);
         if object::is_deleting(&instance) {
             return self.delete(&stub, &instance).await;
@@ -90,6 +90,8 @@ impl Reconcile {
         if remaining > 0 {
             let message = "the resources are being deleted, the last wave first";
             self.say(graph, instance, "DELETING", ("Deleting", message)).await;
+        } else {
+            self.orchestrator.children.unregister(object::uid(instance));
         }
         Ok(Action::done())
     }

@@ -1,3 +1,5 @@
+//! Expressions in templates.
+
 use super::*;
 use serde_json::json;
 

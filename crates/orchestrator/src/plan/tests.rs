@@ -1,3 +1,5 @@
+//! Passes over a graph.
+
 use super::*;
 use crate::catalog::Catalog;
 use crate::validate::validate;

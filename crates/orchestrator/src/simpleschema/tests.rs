@@ -1,3 +1,5 @@
+//! SimpleSchema to OpenAPI.
+
 use super::*;
 
 fn openapi(fields: Value, types: Value) -> Value {

@@ -1,3 +1,5 @@
+//! What is accepted, and the message for what is not.
+
 use super::*;
 use mainstay_apimachinery::yaml;
 use serde_json::json;
