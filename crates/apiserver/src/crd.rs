@@ -7,12 +7,10 @@ use crate::registry::Resource;
 
 mod definition;
 mod status;
-mod validate;
 mod version;
 
 pub use definition::Definition;
 pub use status::{CLEANUP_FINALIZER, begin_deletion, complete, is_established, set_terminating};
-pub use validate::validate;
 pub use version::compare as compare_versions;
 
 /// Whether a resource is the definitions themselves.
