@@ -1,7 +1,7 @@
 //! What was written lately: a cache shows a write a moment later, and reading it meanwhile would write again.
 //! It must not be asked for longer than that: whatever a cache shows newer wins.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mainstay_api::kro;
@@ -22,7 +22,7 @@ pub struct Recent {
 
 #[derive(Default)]
 struct State {
-    objects: HashMap<String, HashMap<Entry, Value>>,
+    objects: HashMap<String, BTreeMap<Entry, Value>>,
     gone: HashSet<String>,
     gone_in_order: VecDeque<String>,
 }

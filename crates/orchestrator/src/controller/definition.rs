@@ -122,7 +122,8 @@ impl Reconcile {
         }
         let live = self.kinds.get("", object::name(&graph.crd));
         let owner = live.as_ref().and_then(|live| object::label(live, kro::DEFINITION_NAME));
-        if live.is_some() && owner != Some(graph.name.as_str()) {
+        let left_behind = owner.is_some_and(|owner| owner == graph.name || self.definitions.get("", owner).is_none());
+        if live.is_some() && !left_behind {
             let by = owner.map_or_else(|| "someone else".to_owned(), |owner| format!("the definition `{owner}`"));
             return Some(format!(
                 "{} is defined by {by} already; choose another kind or group",

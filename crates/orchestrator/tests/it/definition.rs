@@ -171,6 +171,24 @@ async fn a_definition_goes_after_its_last_instance() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kind_left_behind_can_be_taken_over_and_a_foreign_one_cannot() {
+    let cluster = cluster().await;
+    cluster.apply_yaml(NOTES).await;
+    cluster.settle().await;
+    cluster.delete(RGD, "", "notes").await;
+    cluster.settle().await;
+    assert_eq!(cluster.get(RGD, "", "notes").await, None);
+    cluster.apply_yaml(&NOTES.replace("metadata: {name: notes}", "metadata: {name: heir}")).await;
+    cluster.eventually(RGD, ("", "heir"), |heir| condition(heir, "Ready").0 == "True").await;
+    let foreign = NOTES
+        .replace("metadata: {name: notes}", "metadata: {name: thief}")
+        .replace("kind: Note", "kind: ResourceGraphDefinition");
+    cluster.apply_yaml(&foreign.replace("group: test.dev", "group: kro.run")).await;
+    let thief = cluster.eventually(RGD, ("", "thief"), |thief| condition(thief, "Ready").0 == "False").await;
+    assert!(condition(&thief, "KindReady").1.contains("is defined by someone else already"), "{thief:#}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_process_goes_on_where_the_old_one_stopped() {
     let cluster = cluster().await;
     cluster.apply_yaml(NOTES).await;
