@@ -285,6 +285,12 @@ pub struct AppProjectSpec {
     pub namespace_resource_whitelist: Option<Vec<GroupKindName>>,
     /// Namespaced kinds that are denied.
     pub namespace_resource_blacklist: Vec<GroupKindName>,
+    /// When its applications may sync; kept as it is.
+    pub sync_windows: Vec<Value>,
+    /// Keys that commits must be signed with; kept as it is.
+    pub signature_keys: Vec<Value>,
+    /// What commits must prove; kept as it is.
+    pub source_integrity: Option<Value>,
 }
 
 /// `ClusterResourceRestrictionItem`: globs.

@@ -185,6 +185,12 @@ pub fn project(valid: &Validated, project: Option<&Value>) -> Result<AppProjectS
         return Err(Invalid(format!("application references project {name} which does not exist")));
     };
     let spec: AppProjectSpec = part(project, "spec").map_err(|error| Invalid(format!("project {name}: {error}")))?;
+    if !spec.signature_keys.is_empty() || spec.source_integrity.is_some() {
+        let message = format!(
+            "project {name} asks for signed commits, which cannot be verified yet; nothing is deployed unverified"
+        );
+        return Err(Invalid(message));
+    }
     project::check_source(name, &spec, &valid.source.repo_url).map_err(Invalid)?;
     project::check_destination(name, &spec, &valid.spec.destination).map_err(Invalid)?;
     Ok(spec)

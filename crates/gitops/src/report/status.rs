@@ -146,8 +146,12 @@ fn join(messages: &[String]) -> String {
 
 fn remarks(subject: &Subject) -> Vec<(&'static str, String)> {
     let mut remarks: Vec<(&'static str, String)> = Vec::new();
-    if !subject.valid.remarks.is_empty() {
-        remarks.push(("UnsupportedFeatureWarning", subject.valid.remarks.join("\n")));
+    let mut unsupported = subject.valid.remarks.clone();
+    if !subject.project.sync_windows.is_empty() {
+        unsupported.push(format!("project {}: syncWindows are not enforced yet", subject.valid.project()));
+    }
+    if !unsupported.is_empty() {
+        remarks.push(("UnsupportedFeatureWarning", unsupported.join("\n")));
     }
     if subject.valid.pinned {
         let message = format!(

@@ -42,3 +42,23 @@ async fn a_project_decides_where_and_what() {
     assert_eq!(app["status"]["sync"]["status"], "Unknown");
     assert!(lab.config("a").await.is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_project_asks_in_vain_is_said() {
+    let lab = Lab::start().await;
+    let sha = lab.commit(&[("shop/a.yaml", Some(&config("a", "1", "")))]).await;
+    let mut project = project(&lab);
+    project["spec"]["syncWindows"] = json!([{"kind": "deny", "schedule": "* * * * *", "duration": "1h"}]);
+    project["spec"]["clusterResourceWhitelist"] = json!([{"group": "*", "kind": "*"}]);
+    lab.cluster.apply(&project).await;
+    let mut app = lab.app("shop-dev", "shop");
+    app["spec"]["project"] = json!("shop");
+    lab.cluster.apply(&app).await;
+    let app = lab.synced("shop-dev", &sha).await;
+    assert_eq!(condition(&app, "UnsupportedFeatureWarning"), Some("project shop: syncWindows are not enforced yet"));
+
+    project["spec"]["signatureKeys"] = json!([{"keyID": "4AEE18F83AFDEB23"}]);
+    lab.cluster.apply(&project).await;
+    let app = lab.until("shop-dev", |app| condition(app, "InvalidSpecError").is_some()).await;
+    assert!(condition(&app, "InvalidSpecError").unwrap().contains("signed commits"));
+}
