@@ -98,7 +98,7 @@ async fn tracked(
     kinds.extend(status.resources.iter().map(|r| GroupVersionKind::new(&r.group, &r.version, &r.kind)));
     kinds.sort();
     kinds.dedup();
-    let mut live = views.read(&Wanted { cluster, app: name, targets: Vec::new(), before: kinds }).await?;
+    let mut live = views.read(&Wanted { cluster, app: name, targets: Vec::new(), before: kinds }).await?.live;
     live.retain(|key, live| tracked_by(live) == Some(name) && !prune::survives_deletion(key, live, name));
     Ok(live)
 }

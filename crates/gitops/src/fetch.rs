@@ -2,13 +2,14 @@
 //! says an apply would do.
 //! It must not decide anything.
 
+mod definitions;
 mod desired;
 mod live;
 mod overlay;
 mod predict;
 
 pub(crate) use desired::{Ask, Seen, Sources};
-pub(crate) use live::{LiveViews, Wanted};
+pub(crate) use live::{LiveViews, View, Wanted};
 pub(crate) use overlay::Overlay;
 pub(crate) use predict::{Verdicts, predict};
 

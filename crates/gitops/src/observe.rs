@@ -9,8 +9,9 @@ use mainstay_apimachinery::GroupVersionKind;
 use mainstay_controller_runtime::{Context, ObjectKey};
 use serde_json::Value;
 
-use crate::fetch::{self, Ask, LiveViews, Overlay, Seen, Sources, Verdicts, Wanted};
+use crate::fetch::{self, Ask, LiveViews, Overlay, Seen, Sources, Verdicts, View, Wanted};
 use crate::plan::compare::{self, Comparison, Live, Prediction};
+use crate::plan::health::{Judge, Reporting};
 use crate::plan::key::Key;
 use crate::plan::prune;
 use crate::plan::target::Targets;
@@ -43,6 +44,8 @@ pub(crate) struct Observed {
     pub(crate) revision: String,
     pub(crate) targets: Arc<Targets>,
     pub(crate) live: Live,
+    /// Kinds whose objects have to report before they are healthy.
+    pub(crate) reporting: Reporting,
     pub(crate) predictions: BTreeMap<Key, Prediction>,
     pub(crate) comparison: Comparison,
     /// Why nothing may be pruned.
@@ -76,7 +79,7 @@ pub(crate) async fn observe(
         targets: targets.by_key.values().map(|target| (&target.key, target.version.as_str())).collect(),
         before: managed_before(valid),
     };
-    let mut live = views.read(&wanted).await?;
+    let View { mut live, reporting } = views.read(&wanted).await?;
     memory.overlay.lay_over(&mut live, subject.cluster.clock.now());
     let rules = &valid.spec.ignore_differences;
     let predictions = fetch::predict(&subject.cluster, &targets.by_key, &live, rules, &mut memory.verdicts).await?;
@@ -86,6 +89,7 @@ pub(crate) async fn observe(
         keep: prune::keep(&targets.problems, targets.by_key.len(), allow_empty),
         targets,
         live,
+        reporting,
         predictions,
         comparison: Comparison::default(),
         unblocked: false,
@@ -96,6 +100,11 @@ pub(crate) async fn observe(
 }
 
 impl Observed {
+    /// Judges the health of what is live.
+    pub(crate) fn judge(&self) -> Judge<'_> {
+        Judge { live: &self.live, reporting: &self.reporting }
+    }
+
     /// Compares anew, after live objects or predictions changed.
     pub(crate) fn compare(&mut self, subject: &Subject) {
         let gaps = self.targets.problems.iter().any(|problem| problem.leaves_a_gap());

@@ -14,7 +14,6 @@ use crate::apply::{self, Done, Job};
 use crate::fetch::LiveViews;
 use crate::observe::{Observed, Subject};
 use crate::plan::autosync;
-use crate::plan::health;
 use crate::plan::key::Key;
 use crate::plan::operation::{self, SYNC_FAILED, SYNCED, Step};
 use crate::plan::options::SyncOptions;
@@ -74,7 +73,8 @@ pub(crate) async fn run(subject: &Subject, observed: &mut Observed, mut run: Run
 impl Sync<'_> {
     async fn run_waves(mut self, observed: &mut Observed, options: &SyncOptions, mut waves: VecDeque<Wave>) -> Outcome {
         loop {
-            let health = |key: &Key| observed.live.get(key).and_then(health::of).map(|health| health.status);
+            let judge = observed.judge();
+            let health = |key: &Key| judge.of(key).map(|health| health.status);
             match operation::next(waves.make_contiguous(), &self.run.results, health) {
                 Step::Run(wave) => {
                     waves.pop_front();

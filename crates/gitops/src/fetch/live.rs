@@ -9,7 +9,9 @@ use mainstay_apimachinery::GroupVersionKind;
 use mainstay_controller_runtime::{ApiResource, Context, Event, Informer, ObjectKey, WorkQueue};
 
 use super::Error;
+use super::definitions::Definitions;
 use crate::plan::compare::Live;
+use crate::plan::health::{self, Reporting};
 use crate::plan::key::{Key, tracked_by};
 
 /// Index of the informers: objects by the application that tracks them.
@@ -29,8 +31,18 @@ pub(crate) struct LiveViews {
     queue: WorkQueue<ObjectKey>,
     hooked: Mutex<HashSet<(String, ApiResource)>>,
     sizes: Arc<Mutex<HashMap<String, u32>>>,
+    definitions: Definitions,
     /// Applications with kinds that their destination does not serve, by cluster.
     lacking: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
+}
+
+/// What is live.
+#[derive(Default)]
+pub(crate) struct View {
+    /// The objects.
+    pub(crate) live: Live,
+    /// Which of their kinds are healthy only when they say so.
+    pub(crate) reporting: Reporting,
 }
 
 /// What an application asks to see.
@@ -53,12 +65,13 @@ impl LiveViews {
             queue,
             hooked: Mutex::default(),
             sizes: Arc::default(),
+            definitions: Definitions::default(),
             lacking: Arc::default(),
         }
     }
 
     /// The live objects that an application tracks or names.
-    pub(crate) async fn read(&self, wanted: &Wanted<'_>) -> Result<Live, Error> {
+    pub(crate) async fn read(&self, wanted: &Wanted<'_>) -> Result<View, Error> {
         let mut kinds: BTreeMap<GroupVersionKind, Vec<&Key>> = BTreeMap::new();
         for (key, version) in &wanted.targets {
             kinds.entry(GroupVersionKind::new(&key.group, *version, &key.kind)).or_default().push(key);
@@ -69,9 +82,12 @@ impl LiveViews {
                 kinds.entry(gvk.clone()).or_default();
             }
         }
-        let mut live = Live::new();
+        let View { mut live, mut reporting } = View::default();
         for (gvk, keys) in kinds {
             let Some(informer) = self.informer(wanted.cluster, &gvk).await? else { continue };
+            if self.is_made_for_graph(wanted.cluster, informer.resource()).await {
+                reporting.add(gvk.group_kind());
+            }
             let tracked = informer.by_index(BY_APP, wanted.app);
             live.extend(tracked.into_iter().map(|object| (Key::of(&object), object)));
             for key in keys {
@@ -84,7 +100,15 @@ impl LiveViews {
         }
         let size = u32::try_from(live.len()).unwrap_or(u32::MAX);
         lock(&self.sizes).insert(wanted.app.to_owned(), size);
-        Ok(live)
+        Ok(View { live, reporting })
+    }
+
+    async fn is_made_for_graph(&self, cluster: &Context, resource: &ApiResource) -> bool {
+        if !health::is_custom(&resource.group) {
+            return false;
+        }
+        self.watch_definitions(cluster);
+        self.definitions.made_for_graph(cluster, resource).await
     }
 
     /// The informer of a kind, synced; `None` where the cluster does not serve it.
@@ -130,13 +154,9 @@ impl LiveViews {
     }
 
     fn watch_definitions(&self, cluster: &Context) {
-        let crds = crds();
-        if !lock(&self.hooked).insert((format!("definitions of {}", cluster.cluster), crds.clone())) {
-            return;
-        }
         let (queue, namespace, lacking) = (self.queue.clone(), self.namespace.clone(), Arc::clone(&self.lacking));
         let name = cluster.cluster.clone();
-        cluster.informers.informer(&crds).add_handler(move |_| {
+        self.definitions.watch(cluster, move || {
             for app in lock(&lacking).get(&name).into_iter().flatten() {
                 queue.add_after(ObjectKey::new(namespace.clone(), app.as_str()), SETTLE);
             }
@@ -150,15 +170,6 @@ impl LiveViews {
             apps.remove(app);
         }
     }
-}
-
-fn crds() -> ApiResource {
-    mainstay_controller_runtime::context::resource(
-        "apiextensions.k8s.io",
-        "v1",
-        "CustomResourceDefinition",
-        "customresourcedefinitions",
-    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

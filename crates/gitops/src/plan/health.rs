@@ -1,25 +1,90 @@
 //! Health of a whole application: the worst of its resources that count. As Argo CD's `setApplicationHealth`.
 //! It must not know how live objects are got, nor how one object is judged.
 
-use mainstay_api::argoproj;
-use mainstay_apimachinery::object;
+use std::collections::BTreeSet;
+
+use mainstay_api::{argoproj, kro};
+use mainstay_apimachinery::{GroupKind, health, object};
 use serde_json::Value;
 
 use super::compare::{Comparison, Live};
 use super::key::Key;
 
-pub use mainstay_apimachinery::health::{Health, Status, of};
+pub use mainstay_apimachinery::health::{Health, Status};
 
 /// How many resources a message names.
 const NAMED: usize = 3;
 
+/// Kinds whose objects are healthy only when they say so of their present generation: instances of graphs. Of other
+/// custom resources nobody knows whether a controller will ever write a status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reporting(BTreeSet<GroupKind>);
+
+impl Reporting {
+    /// Adds a kind.
+    pub fn add(&mut self, kind: GroupKind) {
+        self.0.insert(kind);
+    }
+
+    fn has(&self, key: &Key) -> bool {
+        // A graph's own status is as sure to come.
+        let graph = key.group == kro::GROUP && key.kind == kro::KIND;
+        graph || self.0.contains(&key.group_kind())
+    }
+}
+
+/// Live objects, and what is known of their kinds.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge<'a> {
+    /// The objects.
+    pub live: &'a Live,
+    /// Kinds that have to report.
+    pub reporting: &'a Reporting,
+}
+
+impl Judge<'_> {
+    /// The health of a resource; `None` if it is not live, or of a kind that has none.
+    #[must_use]
+    pub fn of(&self, key: &Key) -> Option<Health> {
+        let live = self.live.get(key)?;
+        let said = health::of(live);
+        if !self.reporting.has(key) || object::is_deleting(live) {
+            return said;
+        }
+        Some(unreported(live).or(said).unwrap_or_else(|| waiting("report")))
+    }
+}
+
+/// Whether a group belongs to custom resources, going by the names Kubernetes keeps for itself.
+#[must_use]
+pub fn is_custom(group: &str) -> bool {
+    group.contains('.') && !group.ends_with(".k8s.io")
+}
+
+fn waiting(what: &str) -> Health {
+    Health::new(Status::Progressing, format!("waiting for its controller to {what}"))
+}
+
+/// The health of an object whose status is not about its present generation, or not complete.
+fn unreported(live: &Value) -> Option<Health> {
+    let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
+    let ready = conditions.into_iter().flatten().find(|condition| condition["type"] == kro::READY);
+    let generation = object::generation(live);
+    match ready.map(|ready| ready["observedGeneration"].as_i64()) {
+        Some(Some(observed)) if observed != generation => {
+            Some(waiting(&format!("observe generation {generation}, it has seen {observed}")))
+        }
+        _ => None,
+    }
+}
+
 /// The health of an application: the worst of its resources that count.
 #[must_use]
-pub fn aggregate(app: &str, comparison: &Comparison, live: &Live) -> Health {
+pub fn aggregate(app: &str, comparison: &Comparison, judge: &Judge<'_>) -> Health {
     let mut worst = Status::Healthy;
     let mut culprits: Vec<&Key> = Vec::new();
     for resource in &comparison.resources {
-        let Some(health) = live.get(&resource.key).and_then(|live| counted(app, &resource.key, live)) else { continue };
+        let Some(health) = counted(app, &resource.key, judge) else { continue };
         if health > worst {
             worst = health;
             culprits.clear();
@@ -36,7 +101,8 @@ pub fn aggregate(app: &str, comparison: &Comparison, live: &Live) -> Health {
 }
 
 /// The health that a live resource brings to its application, if it counts.
-fn counted(app: &str, key: &Key, live: &Value) -> Option<Status> {
+fn counted(app: &str, key: &Key, judge: &Judge<'_>) -> Option<Status> {
+    let live = judge.live.get(key)?;
     if object::annotation(live, argoproj::IGNORE_HEALTHCHECK) == Some("true") {
         return None;
     }
@@ -44,7 +110,7 @@ fn counted(app: &str, key: &Key, live: &Value) -> Option<Status> {
     if application && key.name == app {
         return None;
     }
-    let status = of(live)?.status;
+    let status = judge.of(key)?.status;
     let harmless = application && matches!(status, Status::Missing | Status::Unknown);
     (!harmless).then_some(status)
 }
@@ -77,7 +143,30 @@ mod tests {
             counts: true,
         };
         let comparison = Comparison { sync: Sync::Synced, resources: live.keys().map(resource).collect() };
-        aggregate("apps", &comparison, &live)
+        aggregate("apps", &comparison, &Judge { live: &live, reporting: &Reporting::default() })
+    }
+
+    #[test]
+    fn an_instance_of_a_graph_is_healthy_when_it_says_so_of_its_present_generation() {
+        let instance = |status: Value| json!({"apiVersion": "x.io/v1", "kind": "Shop", "metadata": {"name": "a", "generation": 2}, "status": status});
+        let ready = |status: &str, seen: i64, state: &str| json!({"state": state, "conditions": [{"type": "Ready", "status": status, "observedGeneration": seen}]});
+        let mut reporting = Reporting::default();
+        reporting.add(GroupKind { group: "x.io".into(), kind: "Shop".into() });
+        let judge = |status: Value, reporting: &Reporting| {
+            let (live, key) = (instance(status), Key::of(&instance(Value::Null)));
+            Judge { live: &Live::from([(key.clone(), live)]), reporting }.of(&key).map(|health| health.status)
+        };
+        for (status, expected) in [
+            (Value::Null, Status::Progressing),
+            (ready("True", 1, "ACTIVE"), Status::Progressing),
+            (ready("False", 1, "ERROR"), Status::Progressing),
+            (ready("False", 2, "IN_PROGRESS"), Status::Progressing),
+            (ready("False", 2, "ERROR"), Status::Degraded),
+            (ready("True", 2, "ACTIVE"), Status::Healthy),
+        ] {
+            assert_eq!(judge(status.clone(), &reporting), Some(expected), "{status}");
+        }
+        assert_eq!(judge(Value::Null, &Reporting::default()), None, "another kind may have no controller");
     }
 
     fn child(name: &str, health: &str) -> Value {

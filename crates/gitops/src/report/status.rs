@@ -7,8 +7,8 @@ use mainstay_api::argoproj::{
 use serde_json::Value;
 
 use crate::observe::{Observed, Subject};
-use crate::plan::compare::{Live, Resource};
-use crate::plan::health::{self, Health};
+use crate::plan::compare::Resource;
+use crate::plan::health::{self, Health, Judge};
 use crate::plan::key::tracked_by;
 
 /// Most problems that one condition names; the rest is counted.
@@ -28,19 +28,15 @@ pub(crate) struct Findings {
 pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) -> ApplicationStatus {
     let old = &subject.valid.status;
     let Findings { operation, conditions: found, now } = findings;
-    let aggregate = health::aggregate(&subject.valid.name, &observed.comparison, &observed.live);
+    let judge = observed.judge();
+    let aggregate = health::aggregate(&subject.valid.name, &observed.comparison, &judge);
     let mut found = found;
     found.extend(problems(subject, observed));
     found.extend(remarks(subject));
     let mut status = ApplicationStatus {
         sync: Some(sync(subject, observed)),
         health: Some(transition(old.health.as_ref(), &aggregate, &now)),
-        resources: observed
-            .comparison
-            .resources
-            .iter()
-            .map(|resource| self::resource(resource, &observed.live))
-            .collect(),
+        resources: observed.comparison.resources.iter().map(|resource| self::resource(resource, &judge)).collect(),
         history: old.history.clone(),
         operation_state: operation.or_else(|| old.operation_state.clone()),
         conditions: conditions(&old.conditions, found, &now),
@@ -80,11 +76,9 @@ pub(crate) fn unknown_health(now: &str) -> HealthStatus {
     HealthStatus { status: "Unknown".to_owned(), message: String::new(), last_transition_time: now.to_owned() }
 }
 
-fn resource(resource: &Resource, live: &Live) -> ResourceStatus {
-    let health = match live.get(&resource.key) {
-        Some(live) => health::of(live),
-        None => Some(Health { status: health::Status::Missing, message: String::new() }),
-    };
+fn resource(resource: &Resource, judge: &Judge<'_>) -> ResourceStatus {
+    let missing = || Health::new(health::Status::Missing, "");
+    let health = if resource.live { judge.of(&resource.key) } else { Some(missing()) };
     let health = health.map(|health| HealthStatus {
         status: health.status.to_string(),
         message: health.message,

@@ -8,13 +8,14 @@ use mainstay_api::argoproj::{Automated, OperationState, Source};
 use mainstay_apimachinery::{GroupVersionKind, yaml};
 use mainstay_gitops::plan::autosync::{self, Decision};
 use mainstay_gitops::plan::compare::{self, Live, Prediction};
+use mainstay_gitops::plan::health::{self, Judge, Reporting};
 use mainstay_gitops::plan::key::Key;
 use mainstay_gitops::plan::options::SyncOptions;
 use mainstay_gitops::plan::order::Wave;
+use mainstay_gitops::plan::prune;
 use mainstay_gitops::plan::source::{self, Selection, SourceFile};
 use mainstay_gitops::plan::target::{self, Naming, Scopes, Targets};
 use mainstay_gitops::plan::tasks::{Scope, Tasks, tasks};
-use mainstay_gitops::plan::{health, prune};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -114,10 +115,11 @@ fn run(case: &Case) -> Value {
     let options = SyncOptions::default();
     let scope = Scope { prune, keep: keep.as_deref(), only: &[], options: &options };
     let (waves, kept) = show_tasks(&tasks(&comparison, &targets.by_key, &live, &scope, |_| false));
+    let judge = Judge { live: &live, reporting: &Reporting::default() };
     json!({
         "problems": targets.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "sync": comparison.sync.to_string(),
-        "health": health::aggregate(&case.app, &comparison, &live).status.to_string(),
+        "health": health::aggregate(&case.app, &comparison, &judge).status.to_string(),
         "resources": resources,
         "keep": keep,
         "decision": show(&decision),
