@@ -100,10 +100,16 @@ pub fn aggregate(app: &str, comparison: &Comparison, judge: &Judge<'_>) -> Healt
     Health { status: worst, message: caused_by(&culprits) }
 }
 
+/// Whether a live resource asks that its health does not count.
+#[must_use]
+pub fn is_ignored(live: &Value) -> bool {
+    object::annotation(live, argoproj::IGNORE_HEALTHCHECK) == Some("true")
+}
+
 /// The health that a live resource brings to its application, if it counts.
 fn counted(app: &str, key: &Key, judge: &Judge<'_>) -> Option<Status> {
     let live = judge.live.get(key)?;
-    if object::annotation(live, argoproj::IGNORE_HEALTHCHECK) == Some("true") {
+    if is_ignored(live) {
         return None;
     }
     let application = key.group == argoproj::GROUP && key.kind == "Application";

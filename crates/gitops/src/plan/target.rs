@@ -50,6 +50,21 @@ impl Anchor {
         let (line, column) = self.document.position_of(&path).filter(|_| !field.contains(' '))?;
         Some((line + self.above, column))
     }
+
+    /// Line and column of the first field of the document that a condition's message names, as in
+    /// ``resource `web`, field spec.resources[0].template: …``. A path that leads nowhere below its first name is
+    /// another object's.
+    #[must_use]
+    pub fn named_field(&self, message: &str) -> Option<(usize, usize)> {
+        let named = message.split("field ").skip(1).filter_map(|after| after.split_whitespace().next());
+        let found = named.filter_map(|field| {
+            let field = field.trim_matches(|c: char| matches!(c, '`' | '"' | ',' | ':' | ';' | '.'));
+            let (top, _) = field.split_once(['.', '['])?;
+            let place = |path: &str| self.document.position_of(&FieldPath::root().child(path));
+            place(field).filter(|found| Some(*found) != place(top))
+        });
+        found.map(|(line, column)| (line + self.above, column)).next()
+    }
 }
 
 impl Manifest {
@@ -88,7 +103,16 @@ impl Target {
     /// `file:line:column` of the field that a refusal names, or where the manifest begins.
     #[must_use]
     pub fn place_of(&self, refusal: &str) -> String {
-        let field = self.anchor.as_ref().and_then(|anchor| anchor.refused_field(refusal));
+        self.place(self.anchor.as_ref().and_then(|anchor| anchor.refused_field(refusal)))
+    }
+
+    /// `file:line:column` of the field that a condition of the live object names, or where the manifest begins.
+    #[must_use]
+    pub fn place_named(&self, message: &str) -> String {
+        self.place(self.anchor.as_ref().and_then(|anchor| anchor.named_field(message)))
+    }
+
+    fn place(&self, field: Option<(usize, usize)>) -> String {
         match (field, self.origin.rsplit_once(':')) {
             (Some((line, column)), Some((file, _))) => format!("{file}:{line}:{column}"),
             _ => self.origin.clone(),
@@ -345,6 +369,10 @@ mod tests {
         let refusal = "Deployment.apps \"web\" is invalid: [spec.replicas: Invalid value: -1: must be >= 0, spec.x: y]";
         assert_eq!(anchor.refused_field(refusal), Some((13, 3)));
         assert_eq!(anchor.refused_field("namespaces \"shop\" not found"), None);
+        let said = |field: &str| anchor.named_field(&format!("resource `web`, field {field}: why; field spec.x: y"));
+        assert_eq!(said("spec.replicas"), Some((13, 3)));
+        assert_eq!(said("spec.template.spec"), None, "that is a field of another object");
+        assert_eq!(anchor.named_field("a field is wrong"), None);
     }
 
     #[test]

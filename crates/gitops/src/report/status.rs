@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::observe::{Observed, Subject};
 use crate::plan::compare::Resource;
-use crate::plan::health::{self, Health, Judge};
-use crate::plan::key::tracked_by;
+use crate::plan::health::{self, Health, Judge, Status};
+use crate::plan::key::{Key, tracked_by};
+use crate::plan::target::Target;
 
 /// Most problems that one condition names; the rest is counted.
 const NAMED: usize = 20;
@@ -30,13 +31,15 @@ pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) 
     let Findings { operation, conditions: found, now } = findings;
     let judge = observed.judge();
     let aggregate = health::aggregate(&subject.valid.name, &observed.comparison, &judge);
+    let resources: Vec<_> = observed.comparison.resources.iter().map(|one| resource(one, &judge)).collect();
     let mut found = found;
     found.extend(problems(subject, observed));
+    found.extend(degraded(observed, &resources));
     found.extend(remarks(subject));
     let mut status = ApplicationStatus {
         sync: Some(sync(subject, observed)),
         health: Some(transition(old.health.as_ref(), &aggregate, &now)),
-        resources: observed.comparison.resources.iter().map(|resource| self::resource(resource, &judge)).collect(),
+        resources,
         history: old.history.clone(),
         operation_state: operation.or_else(|| old.operation_state.clone()),
         conditions: conditions(&old.conditions, found, &now),
@@ -77,7 +80,7 @@ pub(crate) fn unknown_health(now: &str) -> HealthStatus {
 }
 
 fn resource(resource: &Resource, judge: &Judge<'_>) -> ResourceStatus {
-    let missing = || Health::new(health::Status::Missing, "");
+    let missing = || Health::new(Status::Missing, "");
     let health = if resource.live { judge.of(&resource.key) } else { Some(missing()) };
     let health = health.map(|health| HealthStatus {
         status: health.status.to_string(),
@@ -128,6 +131,24 @@ fn shared(subject: &Subject, observed: &Observed) -> Vec<String> {
         Some(format!("{}: {} is part of applications {} and {owner}", target.origin, target.key, subject.valid.name))
     });
     foreign.collect()
+}
+
+/// What the source says that has come to nothing, and where it says so.
+fn degraded(observed: &Observed, resources: &[ResourceStatus]) -> Option<(&'static str, String)> {
+    let is_degraded = |health: &&HealthStatus| health.status == Status::Degraded.as_str();
+    let messages: Vec<String> = std::iter::zip(&observed.comparison.resources, resources)
+        .filter_map(|(compared, resource)| Some((&compared.key, resource.health.as_ref().filter(is_degraded)?)))
+        .filter(|(key, _)| !observed.live.get(key).is_some_and(health::is_ignored))
+        .filter_map(|(key, health)| Some(blame(observed.targets.by_key.get(key)?, &health.message)))
+        .collect();
+    (!messages.is_empty()).then(|| ("DegradedResourceWarning", join(&messages)))
+}
+
+fn blame(target: &Target, message: &str) -> String {
+    let Key { kind, namespace, name, .. } = &target.key;
+    let name = if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") };
+    let message = if message.is_empty() { "is Degraded" } else { message };
+    format!("{}: {kind} {name}: {message}", target.place_named(message))
 }
 
 fn join(messages: &[String]) -> String {

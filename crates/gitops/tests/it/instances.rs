@@ -1,6 +1,6 @@
 //! Instances of graphs are healthy when their controller says so, not before.
 
-use crate::lab::Lab;
+use crate::lab::{Lab, condition};
 use serde_json::{Value, json};
 
 const SHOP: (&str, &str) = ("x.io/v1", "Shop");
@@ -55,4 +55,48 @@ async fn an_instance_has_to_report_on_its_present_generation() {
     assert_eq!(app["health"]["status"], "Progressing", "its status is about the generation before");
     shops.merge_patch("kro", "s", Some("status"), &status("ACTIVE", "True", 2)).await.unwrap();
     lab.until("shop-dev", |app| health(app) == "Healthy").await;
+}
+
+const GRAPH: &str = "# two resources that need each other
+apiVersion: kro.run/v1alpha1
+kind: ResourceGraphDefinition
+metadata: {name: cycle}
+spec:
+  schema: {apiVersion: v1alpha1, kind: Cycle}
+  resources:
+    - id: one
+      template: {apiVersion: v1, kind: ConfigMap, metadata: {name: '${two.metadata.name}'}}
+    - id: two
+      template: {apiVersion: v1, kind: ConfigMap, metadata: {name: '${one.metadata.name}'}}
+";
+
+#[tokio::test(start_paused = true)]
+async fn what_is_degraded_is_said_with_file_and_line() {
+    let lab = Lab::start().await;
+    let crds = lab.member(("apiextensions.k8s.io/v1", "CustomResourceDefinition"), "").await;
+    crds.create("test", &mainstay_api::kro::custom_resource_definition()).await.unwrap();
+    let sha = lab.commit(&[("shop/cycle.yaml", Some(GRAPH))]).await;
+    lab.cluster.apply(&lab.app("shop-dev", "shop")).await;
+    let app = lab.synced("shop-dev", &sha).await;
+    assert_eq!(health(&app), "Progressing");
+    let graphs = lab.member(("kro.run/v1alpha1", "ResourceGraphDefinition"), "").await;
+    let report = async |state: &str, ready: &str, message: &str| {
+        let mut status = status(state, ready, 1);
+        status["status"]["conditions"][0]["message"] = json!(message);
+        graphs.merge_patch("kro", "cycle", Some("status"), &status).await.unwrap();
+    };
+
+    let why = "resource `two`, field spec.resources[1]: it needs `one`, which needs `two`";
+    report("Inactive", "False", why).await;
+    let app = lab.until("shop-dev", |app| health(app) == "Degraded").await;
+    let expected = format!("shop/cycle.yaml:10:7: ResourceGraphDefinition cycle: {why}");
+    assert_eq!(condition(&app, "DegradedResourceWarning"), Some(expected.as_str()));
+
+    report("Inactive", "False", "nobody serves it").await;
+    let expected = "shop/cycle.yaml:2: ResourceGraphDefinition cycle: nobody serves it";
+    lab.until("shop-dev", |app| condition(app, "DegradedResourceWarning") == Some(expected)).await;
+
+    report("Active", "True", "").await;
+    let app = lab.until("shop-dev", |app| health(app) == "Healthy").await;
+    assert_eq!(condition(&app, "DegradedResourceWarning"), None);
 }
