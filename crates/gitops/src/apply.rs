@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use futures::StreamExt;
 use kube::core::params::PropagationPolicy;
-use mainstay_api::argoproj::{NamespaceMetadata, ResourceResult};
+use mainstay_api::argoproj::{IgnoreDifferences, NamespaceMetadata, ResourceResult};
 use mainstay_apimachinery::object;
 use mainstay_controller_runtime::api::{ApplyOptions, DeleteOptions};
 use mainstay_controller_runtime::{Class, Classify, Context, api, context, mapper};
@@ -13,7 +13,7 @@ use mainstay_telemetry::{Thread, chain, thread};
 use serde_json::{Value, json};
 
 use crate::MANAGER;
-use crate::plan::compare::Live;
+use crate::plan::compare::{self, Live};
 use crate::plan::key::Key;
 use crate::plan::operation::{PRUNE_SKIPPED, PRUNED, SYNC_FAILED, SYNCED, result};
 use crate::plan::options::SyncOptions;
@@ -50,6 +50,8 @@ pub(crate) struct Job<'a> {
     pub(crate) live: &'a Live,
     pub(crate) cause: &'a Thread,
     pub(crate) options: &'a SyncOptions,
+    /// Differences that are ignored, where an apply is to leave them alone too.
+    pub(crate) respected: &'a [IgnoreDifferences],
 }
 
 /// What became of one resource.
@@ -87,6 +89,9 @@ async fn at_once<F: Future<Output = Done>>(work: Vec<F>) -> Vec<Done> {
 
 async fn apply(job: &Job<'_>, target: &Target) -> Done {
     let mut desired = target.object.clone();
+    if let Some(live) = job.live.get(&target.key) {
+        compare::keep_ignored(&mut desired, live, &compare::ignored_pointers(job.respected, &target.key));
+    }
     object::set_annotation(&mut desired, thread::ANNOTATION, &job.cause.to_string());
     let written = write(job.cluster, target, &desired).await;
     let (key, known) = (&target.key, job.live.contains_key(&target.key));

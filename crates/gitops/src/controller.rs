@@ -20,6 +20,7 @@ use crate::observe::{Memory, Observed, Subject, observe};
 use crate::plan::autosync;
 use crate::plan::history;
 use crate::plan::turn::{self, Run, Turn};
+use crate::plan::vain;
 use crate::report::{self, Besides, Findings, Notice};
 use crate::revisions::{Asked, Revisions};
 use crate::sync::{self, Outcome};
@@ -136,8 +137,11 @@ impl Engine {
 
     /// Validates an application, and finds its project and its cluster.
     fn subject(&self, key: &ObjectKey, app: &Value) -> Result<Subject, Invalid> {
-        let valid = validate::application(app)?;
-        let project = validate::project(&valid, self.projects.get(&key.namespace, valid.project()).as_ref())?;
+        let mut valid = validate::application(app)?;
+        let live = self.projects.get(&key.namespace, valid.project());
+        let project = validate::project(&valid, live.as_ref())?;
+        let vain = live.iter().flat_map(|live| vain::project(valid.project(), live)).collect::<Vec<_>>();
+        valid.remarks.extend(vain);
         let cluster = self.clusters.get(valid.cluster()).ok_or_else(|| {
             Invalid(format!(
                 "there are no clusters with this name or server: {}; fix spec.destination",

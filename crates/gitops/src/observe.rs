@@ -13,8 +13,9 @@ use crate::fetch::{self, Ask, LiveViews, Overlay, Seen, Sources, Verdicts, View,
 use crate::plan::compare::{self, Comparison, Live, Prediction};
 use crate::plan::health::{Judge, Reporting};
 use crate::plan::key::Key;
+use crate::plan::options::FAIL_ON_SHARED;
 use crate::plan::prune;
-use crate::plan::target::Targets;
+use crate::plan::target::{Target, Targets};
 use crate::validate::Validated;
 
 /// An application that can be worked on.
@@ -105,6 +106,16 @@ impl Observed {
         Judge { live: &self.live, reporting: &self.reporting }
     }
 
+    /// Desired resources that another application deploys too, in words.
+    pub(crate) fn shared(&self, subject: &Subject) -> Vec<String> {
+        let app = &subject.valid.name;
+        let shared = compare::shared(app, &self.targets.by_key, &self.live);
+        let said = |(target, owner): (&Target, &str)| {
+            format!("{}: {} is part of applications {app} and {owner}", target.origin, target.key)
+        };
+        shared.map(said).collect()
+    }
+
     /// Compares anew, after live objects or predictions changed.
     pub(crate) fn compare(&mut self, subject: &Subject) {
         let gaps = self.targets.problems.iter().any(|problem| problem.leaves_a_gap());
@@ -125,9 +136,13 @@ impl Observed {
     }
 
     fn note_blocked(&mut self, subject: &Subject, views: &LiveViews, memory: &mut Memory) {
-        let blocked: BTreeSet<Key> =
-            self.targets.by_key.values().filter(|target| target.blocked).map(|target| target.key.clone()).collect();
+        let blocked = self.targets.by_key.values().filter(|target| target.blocked);
+        let mut blocked: BTreeSet<Key> = blocked.map(|target| target.key.clone()).collect();
         views.lacks_kinds(&subject.cluster, &subject.valid.name, !blocked.is_empty());
+        if subject.valid.options.has(FAIL_ON_SHARED, "true") {
+            let shared = compare::shared(&subject.valid.name, &self.targets.by_key, &self.live);
+            blocked.extend(shared.map(|(target, _)| target.key.clone()));
+        }
         // The first look since the start counts as a change: what failed before is tried once more.
         self.unblocked = memory.blocked.as_ref().is_none_or(|before| !before.is_subset(&blocked));
         memory.blocked = Some(blocked);

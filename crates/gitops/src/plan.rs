@@ -17,3 +17,4 @@ pub mod source;
 pub mod target;
 pub mod tasks;
 pub mod turn;
+pub mod vain;

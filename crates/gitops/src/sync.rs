@@ -16,7 +16,7 @@ use crate::observe::{Observed, Subject};
 use crate::plan::autosync;
 use crate::plan::key::Key;
 use crate::plan::operation::{self, SYNC_FAILED, SYNCED, Step};
-use crate::plan::options::SyncOptions;
+use crate::plan::options::{FAIL_ON_SHARED, RESPECT_IGNORED, SyncOptions};
 use crate::plan::order::Wave;
 use crate::plan::tasks::{self, Scope};
 use crate::plan::turn::{self, Run};
@@ -56,6 +56,12 @@ pub(crate) async fn run(subject: &Subject, observed: &mut Observed, mut run: Run
     }
     let mut sync = Sync { subject, revision: observed.revision.clone(), run, written: Vec::new() };
     let options = options(subject, &sync.run);
+    if options.has(FAIL_ON_SHARED, "true")
+        && let Some(shared) = observed.shared(subject).first()
+    {
+        let message = format!("Shared resource found: {shared}");
+        return sync.finish(Verdict { succeeded: false, message, hopeless: true });
+    }
     let (waves, skipped) = pending(observed, &sync.run, &options);
     sync.record(observed, skipped);
     if sync.run.sync().dry_run {
@@ -169,7 +175,9 @@ fn pending(observed: &Observed, run: &Run, options: &SyncOptions) -> (Vec<Wave>,
 
 async fn run_wave(subject: &Subject, observed: &Observed, options: &SyncOptions, wave: &Wave) -> Vec<Done> {
     let cause = Thread::of_commit(&subject.valid.source.repo_url, &observed.revision);
+    let rules = &subject.valid.spec.ignore_differences;
     let job = Job {
+        respected: if options.has(RESPECT_IGNORED, "true") { rules } else { &[] },
         cluster: &subject.cluster,
         targets: &observed.targets.by_key,
         live: &observed.live,

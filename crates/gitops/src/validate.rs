@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::plan::options::SyncOptions;
-use crate::plan::project;
+use crate::plan::{project, vain};
 
 /// An Application that can be worked on.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ pub fn application(app: &Value) -> Result<Validated, Invalid> {
     };
     Ok(Validated {
         name: object::name(app).to_owned(),
-        remarks: remarks(&spec, &options),
+        remarks: vain::application(app, &spec, operation.as_ref()),
         revision,
         pinned: pinned.is_some(),
         options,
@@ -154,25 +154,6 @@ fn destination(destination: &Destination) -> Result<(), Invalid> {
         (true, true) => Err(Invalid("application destination has neither name nor server; set one".to_owned())),
         _ => Ok(()),
     }
-}
-
-fn remarks(spec: &ApplicationSpec, options: &SyncOptions) -> Vec<String> {
-    let mut remarks: Vec<String> = options
-        .unknown()
-        .map(|option| format!("spec.syncPolicy.syncOptions: {option} is not known and has no effect"))
-        .collect();
-    for option in ["Replace", "Force"].iter().filter(|option| options.has(option, "true")) {
-        remarks.push(format!(
-            "spec.syncPolicy.syncOptions: {option}=true has no effect; manifests are always applied server-side"
-        ));
-    }
-    let rules = &spec.ignore_differences;
-    if rules.iter().any(|rule| !rule.jq_path_expressions.is_empty() || !rule.managed_fields_managers.is_empty()) {
-        remarks.push(
-            "spec.ignoreDifferences: only jsonPointers are supported yet; jqPathExpressions and managedFieldsManagers have no effect".to_owned(),
-        );
-    }
-    remarks
 }
 
 /// Checks an application against its project. `project` is the AppProject, if there is one of that name.

@@ -211,6 +211,28 @@ pub fn ignored_pointers(rules: &[IgnoreDifferences], key: &Key) -> Vec<String> {
         .collect()
 }
 
+/// Keeps what is live in fields whose differences are ignored, so that an apply changes nothing in them.
+pub fn keep_ignored(desired: &mut Value, live: &Value, ignored: &[String]) {
+    for pointer in ignored {
+        match (desired.pointer_mut(pointer), live.pointer(pointer)) {
+            (Some(field), Some(live)) => field.clone_from(live),
+            (Some(_), None) => remove_pointer(desired, pointer),
+            (None, _) => {}
+        }
+    }
+}
+
+/// Targets that are live under another application's tracking id, with that application: the two undo each other's
+/// work.
+pub fn shared<'a>(
+    app: &'a str,
+    targets: &'a BTreeMap<Key, Target>,
+    live: &'a Live,
+) -> impl Iterator<Item = (&'a Target, &'a str)> {
+    let desired = targets.values().filter_map(|target| Some((target, live.get(&target.key)?)));
+    desired.filter_map(move |(target, live)| Some((target, tracked_by(live).filter(|owner| *owner != app)?)))
+}
+
 fn remove_pointer(value: &mut Value, pointer: &str) {
     let Some((parent, last)) = pointer.rsplit_once('/') else { return };
     let last = last.replace("~1", "/").replace("~0", "~");
@@ -239,6 +261,14 @@ mod tests {
         assert!(differs(&other, &live, &[]));
         assert!(!differs(&other, &live, &["/spec/replicas".into()]));
         assert_eq!(fingerprint(&live, &[]), fingerprint(&same, &[]));
+    }
+
+    #[test]
+    fn ignored_fields_keep_what_is_live() {
+        let mut desired = json!({"spec": {"replicas": 1, "paused": true, "x": 1}});
+        let pointers = ["/spec/replicas", "/spec/paused", "/spec/other"].map(str::to_owned);
+        keep_ignored(&mut desired, &json!({"spec": {"replicas": 5, "other": 2, "x": 3}}), &pointers);
+        assert_eq!(desired, json!({"spec": {"replicas": 5, "x": 1}}));
     }
 
     #[test]

@@ -5,6 +5,11 @@ use mainstay_api::argoproj;
 use mainstay_apimachinery::object;
 use serde_json::Value;
 
+/// The option to deploy nothing while another application deploys one of the resources too.
+pub const FAIL_ON_SHARED: &str = "FailOnSharedResource";
+/// The option to leave ignored fields as they are when applying.
+pub const RESPECT_IGNORED: &str = "RespectIgnoreDifferences";
+
 /// Options that are understood.
 const KNOWN: &[&str] = &[
     "Validate",
@@ -19,8 +24,8 @@ const KNOWN: &[&str] = &[
     "ClientSideApplyMigration",
     "SkipDryRunOnMissingResource",
     "ApplyOutOfSyncOnly",
-    "RespectIgnoreDifferences",
-    "FailOnSharedResource",
+    RESPECT_IGNORED,
+    FAIL_ON_SHARED,
 ];
 
 /// A list of options such as `CreateNamespace=true`.
@@ -53,9 +58,14 @@ impl SyncOptions {
         self.0.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
     }
 
+    /// The options as they are written.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// The options that nobody understands.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str).filter(|option| {
+        self.iter().filter(|option| {
             let name = option.split_once('=').map_or(*option, |(name, _)| name);
             !KNOWN.contains(&name)
         })

@@ -21,6 +21,8 @@ pub enum Cause {
     Refused,
     /// Something asked for is not supported yet.
     Unsupported,
+    /// An option has no effect.
+    InVain,
     /// The same resource stands in the source twice.
     Repeated,
 }
@@ -54,7 +56,7 @@ impl Problem {
     /// Whether the desired state is not known in full because of it. Then nothing may be pruned.
     #[must_use]
     pub fn leaves_a_gap(&self) -> bool {
-        !matches!(self.cause, Cause::Repeated | Cause::Unsupported)
+        !matches!(self.cause, Cause::Repeated | Cause::Unsupported | Cause::InVain)
     }
 
     /// The type of the condition that tells of it, as upstream names them.
@@ -63,6 +65,7 @@ impl Problem {
         match self.cause {
             Cause::Repeated => "RepeatedResourceWarning",
             Cause::Unsupported => "UnsupportedFeatureError",
+            Cause::InVain => "UnsupportedFeatureWarning",
             Cause::Refused => "SyncError",
             _ => "ComparisonError",
         }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::key::Key;
 use super::options::SyncOptions;
 use super::problem::{Cause, Problem};
+use super::vain;
 
 /// One document of a source, and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,6 +175,10 @@ pub fn targets(manifests: &[Manifest], naming: &Naming<'_>, served: &Scopes) -> 
                     let message = format!("is already in {first}; the later one is used, delete one of them");
                     result.problems.push(Problem::new(Cause::Repeated, &target.origin, message).of(&target.key));
                 }
+                let vain = vain::manifest(&target.object).into_iter();
+                result
+                    .problems
+                    .extend(vain.map(|said| Problem::new(Cause::InVain, &target.origin, said).of(&target.key)));
                 result.by_key.insert(target.key.clone(), target);
             }
         }

@@ -1,6 +1,8 @@
 //! Builds the status of an Application from what was observed, as Argo CD shows it.
 //! It must not write it.
 
+use std::collections::BTreeMap;
+
 use mainstay_api::argoproj::{
     ApplicationStatus, ComparedTo, Condition, HealthStatus, OperationState, ResourceStatus, Summary, SyncStatus,
 };
@@ -9,8 +11,11 @@ use serde_json::Value;
 use crate::observe::{Observed, Subject};
 use crate::plan::compare::Resource;
 use crate::plan::health::{self, Health, Judge, Status};
-use crate::plan::key::{Key, tracked_by};
+use crate::plan::key::Key;
 use crate::plan::target::Target;
+
+/// The condition that says what is asked for in vain.
+const UNSUPPORTED: &str = "UnsupportedFeatureWarning";
 
 /// Most problems that one condition names; the rest is counted.
 const NAMED: usize = 20;
@@ -35,7 +40,7 @@ pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) 
     let mut found = found;
     found.extend(problems(subject, observed));
     found.extend(degraded(observed, &resources));
-    found.extend(remarks(subject));
+    found.extend(pin(subject));
     let mut status = ApplicationStatus {
         sync: Some(sync(subject, observed)),
         health: Some(transition(old.health.as_ref(), &aggregate, &now)),
@@ -103,34 +108,22 @@ fn resource(resource: &Resource, judge: &Judge<'_>) -> ResourceStatus {
 
 /// One condition per type of problem, naming each with file and line.
 fn problems(subject: &Subject, observed: &Observed) -> Vec<(&'static str, String)> {
-    let mut by_type: Vec<(&'static str, Vec<String>)> = Vec::new();
+    let mut by_type: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    if !subject.valid.remarks.is_empty() {
+        by_type.insert(UNSUPPORTED, subject.valid.remarks.clone());
+    }
     for problem in &observed.targets.problems {
-        let condition = problem.condition();
-        match by_type.iter_mut().find(|(known, _)| *known == condition) {
-            Some((_, messages)) => messages.push(problem.to_string()),
-            None => by_type.push((condition, vec![problem.to_string()])),
-        }
+        by_type.entry(problem.condition()).or_default().push(problem.to_string());
     }
-    if let Some(keep) =
-        observed.keep.as_ref().filter(|_| observed.comparison.resources.iter().any(Resource::requires_pruning))
-    {
-        by_type.push(("PruneWarning", vec![keep.clone()]));
+    let prunes = observed.comparison.resources.iter().any(Resource::requires_pruning);
+    if let Some(keep) = observed.keep.as_ref().filter(|_| prunes) {
+        by_type.insert("PruneWarning", vec![keep.clone()]);
     }
-    let shared = shared(subject, observed);
+    let shared = observed.shared(subject);
     if !shared.is_empty() {
-        by_type.push(("SharedResourceWarning", shared));
+        by_type.insert("SharedResourceWarning", shared);
     }
     by_type.into_iter().map(|(condition, messages)| (condition, join(&messages))).collect()
-}
-
-/// Desired resources that live under another application's tracking id: the two undo each other's work.
-fn shared(subject: &Subject, observed: &Observed) -> Vec<String> {
-    let desired = observed.targets.by_key.values().filter_map(|target| Some((target, observed.live.get(&target.key)?)));
-    let foreign = desired.filter_map(|(target, live)| {
-        let owner = tracked_by(live).filter(|owner| *owner != subject.valid.name)?;
-        Some(format!("{}: {} is part of applications {} and {owner}", target.origin, target.key, subject.valid.name))
-    });
-    foreign.collect()
 }
 
 /// What the source says that has come to nothing, and where it says so.
@@ -159,28 +152,18 @@ fn join(messages: &[String]) -> String {
     text
 }
 
-fn remarks(subject: &Subject) -> Vec<(&'static str, String)> {
-    let mut remarks: Vec<(&'static str, String)> = Vec::new();
-    let mut unsupported = subject.valid.remarks.clone();
-    if !subject.project.sync_windows.is_empty() {
-        unsupported.push(format!("project {}: syncWindows are not enforced yet", subject.valid.project()));
-    }
-    if !unsupported.is_empty() {
-        remarks.push(("UnsupportedFeatureWarning", unsupported.join("\n")));
-    }
-    if subject.valid.pinned {
-        let message = format!(
+/// Says so while a rollback holds the application.
+fn pin(subject: &Subject) -> Option<(&'static str, String)> {
+    let valid = &subject.valid;
+    let target = &valid.source.target_revision;
+    let message = || {
+        format!(
             "held at revision {} by a rollback; remove annotation mainstay.dev/pinned-revision to follow {} again",
-            subject.valid.revision,
-            if subject.valid.source.target_revision.is_empty() {
-                "HEAD"
-            } else {
-                &subject.valid.source.target_revision
-            },
-        );
-        remarks.push(("PinnedRevisionWarning", message));
-    }
-    remarks
+            valid.revision,
+            if target.is_empty() { "HEAD" } else { target },
+        )
+    };
+    valid.pinned.then(|| ("PinnedRevisionWarning", message()))
 }
 
 /// Conditions sorted by type; one that says the same as before keeps its time.

@@ -25,7 +25,7 @@ fn status(state: &str, ready: &str, generation: i64) -> Value {
     json!({"status": {"state": state, "conditions": [ready]}})
 }
 
-fn health<'a>(app: &'a Value) -> &'a str {
+fn health(app: &Value) -> &str {
     app["status"]["health"]["status"].as_str().unwrap_or_default()
 }
 

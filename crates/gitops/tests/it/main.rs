@@ -14,4 +14,5 @@ mod prune;
 mod pushes;
 mod rollback;
 mod self_heal;
+mod sync_options;
 mod sync_waves;

@@ -1,0 +1,74 @@
+//! Sync options: those that are heeded, and what is said of the others.
+
+use crate::lab::{APPLICATION, Lab, condition, config};
+use serde_json::json;
+
+fn deployment(image: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  replicas: 1\n  selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec: {{containers: [{{name: main, image: '{image}'}}]}}\n"
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn ignored_fields_are_left_alone_where_that_is_asked() {
+    let lab = Lab::start().await;
+    let first = lab.commit(&[("shop/web.yaml", Some(&deployment("web:1")))]).await;
+    let mut app = lab.app("shop-dev", "shop");
+    app["spec"]["ignoreDifferences"] =
+        json!([{"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]);
+    app["spec"]["syncPolicy"]["syncOptions"] = json!(["CreateNamespace=true", "RespectIgnoreDifferences=true"]);
+    lab.cluster.apply(&app).await;
+    lab.synced("shop-dev", &first).await;
+    let deployments = lab.member(("apps/v1", "Deployment"), "shop").await;
+    deployments.merge_patch("hpa", "web", None, &json!({"spec": {"replicas": 5}})).await.unwrap();
+    let second = lab.commit(&[("shop/web.yaml", Some(&deployment("web:2")))]).await;
+    lab.synced("shop-dev", &second).await;
+    let live = deployments.get("web").await.unwrap().unwrap();
+    assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["image"], "web:2");
+    assert_eq!(live["spec"]["replicas"], 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_resource_fails_the_sync_where_that_is_asked() {
+    let lab = Lab::start().await;
+    let files = [("one/a.yaml", config("a", "1", "")), ("two/a.yaml", config("a", "2", ""))];
+    let files = files.each_ref().map(|(path, text)| (*path, Some(text.as_str())));
+    let sha = lab.commit(&files).await;
+    lab.cluster.apply(&lab.app("one", "one")).await;
+    lab.synced("one", &sha).await;
+    let mut two = lab.app("two", "two");
+    two["spec"]["syncPolicy"]["syncOptions"] = json!(["FailOnSharedResource=true"]);
+    lab.cluster.apply(&two).await;
+    let two = lab.until("two", |app| app["status"]["operationState"]["phase"] == "Failed").await;
+    let message = two["status"]["operationState"]["message"].as_str().unwrap();
+    assert_eq!(message, "Shared resource found: two/a.yaml:1: ConfigMap/shop/a is part of applications two and one");
+    assert_eq!(lab.config("a").await.unwrap()["data"]["value"], "1");
+
+    let sha = lab.commit(&[("one/a.yaml", None), ("one/b.yaml", Some(&config("b", "1", "")))]).await;
+    lab.synced("one", &sha).await;
+    let applications = lab.cluster.api(APPLICATION, "argocd").await;
+    let refresh = json!({"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}});
+    applications.merge_patch("test", "two", None, &refresh).await.unwrap();
+    lab.until("two", |app| app["status"]["operationState"]["phase"] == "Succeeded").await;
+    assert_eq!(lab.config("a").await.unwrap()["data"]["value"], "2", "nobody shares it any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_in_vain_is_said() {
+    let lab = Lab::start().await;
+    let own = "argocd.argoproj.io/sync-options: Replace=true";
+    let sha = lab.commit(&[("shop/a.yaml", Some(&config("a", "1", own)))]).await;
+    let mut app = lab.app("shop-dev", "shop");
+    app["spec"]["syncPolicy"]["syncOptions"] = json!(["CreateNamespace=true", "Validate=false"]);
+    app["metadata"]["annotations"] = json!({"argocd.argoproj.io/compare-options": "ServerSideDiff=false"});
+    lab.cluster.apply(&app).await;
+    let app = lab.synced("shop-dev", &sha).await;
+    assert_eq!(
+        condition(&app, "UnsupportedFeatureWarning").unwrap().lines().collect::<Vec<_>>(),
+        [
+            "spec.syncPolicy.syncOptions: Validate=false has no effect; the API server always validates what is applied",
+            "argocd.argoproj.io/compare-options: ServerSideDiff=false has no effect; comparing is always a server-side dry run, webhooks included",
+            "shop/a.yaml:1: ConfigMap/shop/a: argocd.argoproj.io/sync-options: Replace=true has no effect; manifests are always applied server-side",
+        ]
+    );
+}
