@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// Where a server keeps its state if nothing else is said.
+pub(crate) const DEFAULT_DATA_DIR: &str = ".mainstay";
+
 /// A platform-engineering control plane in one process.
 #[derive(Debug, Parser)]
 #[command(name = "mainstay", version, about, propagate_version = true, max_term_width = 100)]
@@ -25,7 +28,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, env = "MAINSTAY_KUBECONFIG", value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Where the server keeps its state
-    #[arg(long, global = true, env = "MAINSTAY_DATA_DIR", value_name = "DIR", default_value = ".mainstay")]
+    #[arg(long, global = true, env = "MAINSTAY_DATA_DIR", value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     pub(crate) data_dir: PathBuf,
     /// Log more; MAINSTAY_LOG takes a filter such as mainstay_gitops=debug
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
@@ -62,8 +65,12 @@ pub(crate) enum Command {
     Timeline(AppName),
     /// Act on an application
     App(App),
+    /// Explain an error code or condition reason, such as ImagePullBackOff
+    Explain(Explain),
     /// Measure
     Bench(Bench),
+    /// Print a completion script for a shell
+    Completion(Completion),
 }
 
 /// `mainstay up`.
@@ -111,13 +118,19 @@ pub(crate) struct NewApplication {
     /// Owning team, for the catalog
     #[arg(long, default_value = "unowned")]
     pub(crate) owner: String,
+    /// Show the files and push nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// `mainstay get`.
 #[derive(Debug, Args)]
 pub(crate) struct Get {
-    /// Name of the application; all of them if left out
+    /// Name of an application, or of one in all its environments; all of them if left out
     pub(crate) app: Option<String>,
+    /// Go on with every change
+    #[arg(long, short)]
+    pub(crate) watch: bool,
 }
 
 /// `mainstay status`.
@@ -154,6 +167,8 @@ pub(crate) enum AppAction {
     History(AppName),
     /// Go back to an earlier deployment, and stay there
     Rollback(AppRollback),
+    /// Wait until it is synced and healthy
+    Wait(AppWait),
 }
 
 /// `mainstay app sync`.
@@ -172,6 +187,19 @@ pub(crate) struct AppSync {
     pub(crate) release: bool,
 }
 
+/// `mainstay app wait`.
+#[derive(Debug, Args)]
+pub(crate) struct AppWait {
+    /// Name of the application
+    pub(crate) app: String,
+    /// Wait until it is at this commit, given in full or by its first characters
+    #[arg(long, value_name = "SHA")]
+    pub(crate) revision: Option<String>,
+    /// Give up after so many seconds
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+}
+
 /// `mainstay app rollback`.
 #[derive(Debug, Args)]
 pub(crate) struct AppRollback {
@@ -182,6 +210,21 @@ pub(crate) struct AppRollback {
     /// Do not wait for the end
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+/// `mainstay explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The code; all of them if left out
+    pub(crate) code: Option<String>,
+}
+
+/// `mainstay completion`.
+#[derive(Debug, Args)]
+pub(crate) struct Completion {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
 }
 
 /// `mainstay bench`.

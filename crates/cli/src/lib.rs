@@ -9,6 +9,7 @@ mod connection;
 mod error;
 mod output;
 mod paint;
+mod suggest;
 mod template;
 
 use std::process::ExitCode;
@@ -46,7 +47,12 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Why(app) => commands::inspect::why(&common, app).await,
         Command::Timeline(app) => commands::inspect::timeline(&common, app).await,
         Command::App(app) => commands::app::run(&common, app).await,
+        Command::Explain(explain) => commands::explain::run(&common, explain),
         Command::Bench(bench) => commands::bench::run(&common, bench).await,
+        Command::Completion(completion) => {
+            commands::completion::run(&completion);
+            Ok(())
+        }
     }
 }
 

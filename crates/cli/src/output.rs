@@ -1,4 +1,8 @@
-//! Prints answers: tables for people, JSON and YAML for programs.
+//! Prints answers: tables for people, JSON and YAML for programs. A reader that goes away early, such as `head`, ends
+//! the command without complaint. It must not know what it prints.
+
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 
 use serde_json::Value;
 
@@ -6,31 +10,79 @@ use crate::arguments::Format;
 use crate::error::Error;
 use crate::paint;
 
+/// Prints a line, as `println!` does.
+macro_rules! say {
+    () => {
+        $crate::output::line("")
+    };
+    ($($text:tt)*) => {
+        $crate::output::line(format_args!($($text)*))
+    };
+}
+pub(crate) use say;
+
+/// Prints a line; without colours where nobody would see them.
+pub(crate) fn line(text: impl Display) {
+    let mut stdout = anstream::stdout();
+    if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+        && error.kind() == ErrorKind::BrokenPipe
+    {
+        std::process::exit(0);
+    }
+}
+
 /// Prints a value as JSON or YAML, or calls `text` for people.
 ///
 /// # Errors
-/// When the value cannot be written as YAML.
+/// None today; printing may come to refuse a value.
 pub(crate) fn print(format: Format, value: &Value, text: impl FnOnce()) -> Result<(), Error> {
     match format {
         Format::Text => text(),
-        Format::Json => anstream::println!("{value:#}"),
-        Format::Yaml => anstream::print!("{}", mainstay_apimachinery::yaml::to_string(value)),
+        Format::Json => line(format_args!("{value:#}")),
+        Format::Yaml => line(mainstay_apimachinery::yaml::to_string(value).trim_end()),
     }
     Ok(())
 }
 
+/// Prints one of several values: a line of JSON, or a YAML document.
+pub(crate) fn print_next(format: Format, value: &Value, text: impl FnOnce()) {
+    match format {
+        Format::Text => text(),
+        Format::Json => line(value),
+        Format::Yaml => line(format_args!("---\n{}", mainstay_apimachinery::yaml::to_string(value).trim_end())),
+    }
+}
+
 /// Prints rows under headings, columns aligned; cells may carry colours.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) {
-    let mut widths: Vec<usize> = headings.iter().map(|heading| heading.len()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(visible_width(cell));
+    Table::fitting(headings, rows).print(rows);
+}
+
+/// The widths of a table's columns, kept for rows that follow.
+pub(crate) struct Table {
+    widths: Vec<usize>,
+}
+
+impl Table {
+    /// Prints the headings of a table whose columns fit rows.
+    pub(crate) fn fitting(headings: &[&str], rows: &[Vec<String>]) -> Self {
+        let mut widths: Vec<usize> = headings.iter().map(|heading| heading.len()).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(visible_width(cell));
+            }
         }
+        let table = Self { widths };
+        table.print(&[headings.iter().map(|heading| paint::faint(heading)).collect()]);
+        table
     }
-    let headings: Vec<String> = headings.iter().map(|heading| paint::faint(heading)).collect();
-    for row in std::iter::once(&headings).chain(rows) {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| pad(cell, *width)).collect();
-        anstream::println!("{}", cells.join("  ").trim_end());
+
+    /// Prints rows.
+    pub(crate) fn print(&self, rows: &[Vec<String>]) {
+        for row in rows {
+            let cells: Vec<String> = row.iter().zip(&self.widths).map(|(cell, width)| pad(cell, *width)).collect();
+            line(cells.join("  ").trim_end());
+        }
     }
 }
 

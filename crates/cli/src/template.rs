@@ -1,8 +1,13 @@
-//! The files of a new application in the `apps` repository. Pure.
+//! The files of a new application in the `apps` repository. Pure. It must not refuse anything: that is done before.
 
 use std::fmt::Write;
 
 use mainstay_git::Change;
+
+/// A text as YAML writes it: in quotes where it would be read as a number or as true or false.
+fn scalar(text: &str) -> String {
+    mainstay_apimachinery::yaml::to_string(&text.into()).trim_end().to_owned()
+}
 
 /// What a new application is made from.
 #[derive(Clone, Debug)]
@@ -38,12 +43,13 @@ impl Template<'_> {
     }
 
     fn catalog_info(&self) -> String {
-        let Self { name, owner, .. } = self;
+        let name = self.name;
+        let (quoted, owner) = (scalar(name), scalar(self.owner));
         format!(
             "apiVersion: backstage.io/v1alpha1
 kind: Component
 metadata:
-  name: {name}
+  name: {quoted}
   annotations:
     argocd/app-selector: mainstay.dev/application={name}
     backstage.io/kubernetes-label-selector: app.kubernetes.io/name={name}
@@ -63,6 +69,7 @@ spec:
 
     fn argocd_application(&self, environment: &str) -> String {
         let Self { name, repository, .. } = self;
+        let quoted = scalar(name);
         format!(
             "apiVersion: argoproj.io/v1alpha1
 kind: Application
@@ -70,7 +77,7 @@ metadata:
   name: {name}-{environment}
   namespace: argocd
   labels:
-    mainstay.dev/application: {name}
+    mainstay.dev/application: {quoted}
     mainstay.dev/environment: {environment}
   finalizers:
     - resources-finalizer.argocd.argoproj.io
@@ -82,7 +89,7 @@ spec:
     path: {name}/{environment}
   destination:
     name: {environment}
-    namespace: {name}
+    namespace: {quoted}
   syncPolicy:
     automated:
       prune: true
@@ -94,7 +101,7 @@ spec:
     }
 
     fn application(&self, environment: &str) -> String {
-        let Self { name, image, port, .. } = self;
+        let (name, image, port) = (scalar(self.name), scalar(self.image), self.port);
         let mut text = format!(
             "apiVersion: platform.mainstay.dev/v1alpha1
 kind: Application
@@ -151,6 +158,12 @@ mod tests {
         for file in &files {
             let text = String::from_utf8(file.content.clone().unwrap()).unwrap();
             assert!(!mainstay_apimachinery::yaml::parse_documents(&text).unwrap().is_empty(), "{}", file.path);
+        }
+        let template = Template { name: "true", owner: "null", ..template };
+        for file in template.files() {
+            let text = String::from_utf8(file.content.unwrap()).unwrap();
+            let document = &mainstay_apimachinery::yaml::parse_documents(&text).unwrap()[0].value;
+            assert!(document["metadata"]["name"].is_string(), "{text}");
         }
         assert!(template.application("dev").contains("hostname: dev.shop.example.com"));
         assert!(template.application("production").contains("hostname: shop.example.com"));

@@ -18,6 +18,6 @@ pub use summary::{Summary, summary};
 pub use timeline::{Entry, Thread, Timeline, timeline};
 pub(crate) use tree::short_image;
 pub use tree::{Node, Tree, tree};
-pub use why::{Cause, Explanation, why};
+pub use why::{Cause, Explanation, known_reasons, why};
 pub(crate) use world::is_simulated;
 pub use world::{Located, World};

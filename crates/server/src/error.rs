@@ -23,7 +23,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The store cannot be opened.
-    #[error("failed to open the store: is another mainstay running on this data directory?")]
+    #[error("failed to use the data directory, which only one server at a time may")]
     Store(#[source] mainstay_store::Error),
     /// The API server cannot start.
     #[error("failed to start the API server")]

@@ -1,16 +1,16 @@
 //! `mainstay app sync|history|rollback`: writes an operation on the Application, as `argocd` does, and waits for it.
+//! It must not sync anything itself.
 
-use futures::StreamExt;
-use kube::api::{Api as TypedApi, DynamicObject};
-use kube::runtime::watcher;
 use mainstay_api::argoproj::PINNED_REVISION;
 use mainstay_apimachinery::object;
 use serde_json::{Value, json};
 
 use crate::arguments::{App, AppAction, AppName, AppRollback, AppSync, Common};
 use crate::commands::get::age;
-use crate::connection::{ARGOCD, Connection, applications};
+use crate::commands::wait;
+use crate::connection::Connection;
 use crate::error::Error;
+use crate::output::say;
 use crate::{output, paint};
 
 /// Field manager of what a person does here.
@@ -22,6 +22,7 @@ pub(crate) async fn run(common: &Common, app: App) -> Result<(), Error> {
         AppAction::Sync(arguments) => sync(common, &connection, arguments).await,
         AppAction::History(arguments) => history(common, &connection, arguments).await,
         AppAction::Rollback(arguments) => rollback(common, &connection, arguments).await,
+        AppAction::Wait(arguments) => wait::run(common, &connection, arguments).await,
     }
 }
 
@@ -49,12 +50,7 @@ async fn rollback(common: &Common, connection: &Connection, arguments: AppRollba
     patch["metadata"] = json!({"annotations": {PINNED_REVISION: revision}});
     start(common, connection, &application, &patch, arguments.no_wait).await?;
     if common.output == crate::arguments::Format::Text {
-        anstream::println!(
-            "{} stays at {} until `mainstay app sync {} --release`.",
-            arguments.app,
-            short(revision),
-            arguments.app
-        );
+        say!("{} stays at {} until `mainstay app sync {} --release`.", arguments.app, short(revision), arguments.app);
     }
     Ok(())
 }
@@ -90,44 +86,21 @@ async fn start(
     let before = application.pointer("/status/operationState/startedAt").cloned();
     let written = connection.applications()?.merge_patch(MANAGER, name, None, patch).await?;
     if no_wait {
-        return output::print(common.output, &written, || anstream::println!("sync of {name} requested"));
+        return output::print(common.output, &written, || say!("sync of {name} requested"));
     }
-    let done = finished(connection, name, object::resource_version(&written), before.as_ref()).await?;
-    let phase = done.pointer("/status/operationState/phase").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let message = done.pointer("/status/operationState/message").and_then(Value::as_str).unwrap_or_default().to_owned();
-    output::print(common.output, &done, || anstream::println!("{name}: {} {message}", paint::status(&phase)))?;
-    if phase == "Succeeded" { Ok(()) } else { Err(Error::Refused(format!("the sync of {name} ended as {phase}"))) }
-}
-
-/// Waits until the operation just requested has been taken up and has ended.
-async fn finished(
-    connection: &Connection,
-    name: &str,
-    requested_at: Option<&str>,
-    before: Option<&Value>,
-) -> Result<Value, Error> {
-    let api: TypedApi<DynamicObject> =
-        TypedApi::namespaced_with(connection.control()?.clone(), ARGOCD, &applications());
-    let mut events = Box::pin(watcher(api, watcher::Config::default().fields(&format!("metadata.name={name}"))));
-    while let Some(event) = events.next().await {
-        let Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = event else { continue };
-        let object = serde_json::to_value(&object).unwrap_or_default();
-        if ended(&object, requested_at, before) {
-            return Ok(object);
+    let done = wait::finished(connection, &written, before.as_ref()).await?;
+    let text = |field: &str| {
+        let state = done.pointer("/status/operationState");
+        state.and_then(|state| state.get(field)).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let (phase, message) = (text("phase"), text("message"));
+    let succeeded = phase == "Succeeded";
+    output::print(common.output, &done, || {
+        if succeeded {
+            say!("{name}: {} {message}", paint::status(&phase));
         }
-    }
-    Err(Error::Refused(format!("the watch on {name} ended before its sync did")))
-}
-
-/// The request is gone from `.operation`, and a run that ended is in the status that was not there before, or the
-/// object has moved on since the request.
-fn ended(application: &Value, requested_at: Option<&str>, before: Option<&Value>) -> bool {
-    let state = application.pointer("/status/operationState");
-    let over =
-        state.and_then(|state| state.get("phase")).and_then(Value::as_str).is_some_and(|phase| phase != "Running");
-    let renewed = state.and_then(|state| state.get("startedAt")) != before
-        || object::resource_version(application) != requested_at;
-    application.get("operation").is_none() && over && renewed
+    })?;
+    if succeeded { Ok(()) } else { Err(Error::SyncFailed { app: name.to_owned(), phase, message }) }
 }
 
 async fn history(common: &Common, connection: &Connection, arguments: AppName) -> Result<(), Error> {
@@ -135,11 +108,7 @@ async fn history(common: &Common, connection: &Connection, arguments: AppName) -
     let entries = entries(&application);
     output::print(common.output, &json!(entries), || {
         if entries.is_empty() {
-            anstream::println!(
-                "{} was not deployed yet. `mainstay why {}` may tell why.",
-                arguments.app,
-                arguments.app
-            );
+            say!("{} was not deployed yet. `mainstay why {}` may tell why.", arguments.app, arguments.app);
             return;
         }
         let rows: Vec<_> = entries.iter().rev().map(history_row).collect();
@@ -184,14 +153,5 @@ mod tests {
         assert_eq!(chosen(&deployed(&["a", "b"]), Some(0)).unwrap()["revision"], "a");
         assert!(chosen(&deployed(&["a"]), None).is_err());
         assert!(chosen(&deployed(&["a"]), Some(9)).is_err());
-    }
-
-    #[test]
-    fn a_sync_has_ended_when_its_request_is_gone() {
-        let before = json!("t0");
-        let object = |started: &str, phase: &str| json!({"metadata": {"resourceVersion": "2"}, "status": {"operationState": {"startedAt": started, "phase": phase}}});
-        assert!(ended(&object("t1", "Succeeded"), Some("2"), Some(&before)));
-        assert!(!ended(&object("t1", "Running"), Some("2"), Some(&before)));
-        assert!(!ended(&object("t0", "Succeeded"), Some("2"), Some(&before)));
     }
 }

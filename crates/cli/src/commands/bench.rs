@@ -41,6 +41,9 @@ pub(crate) async fn run(common: &Common, bench: Bench) -> Result<(), Error> {
     })
     .await
     .map_err(Error::Server)?;
+    if options.keep {
+        anstream::eprintln!("{} {}", paint::faint("kubeconfig"), server.kubeconfig().display());
+    }
     let measured = measure(&server, &options, seams).await;
     server.stop().await;
     print(common.output, &measured?)

@@ -1,14 +1,18 @@
 //! `mainstay tree`, `why` and `timeline`: what an application consists of, why it is not ready, what happened to it.
 //! It must not judge or collect: the portal's model does, the same for both.
 
+use std::collections::BTreeSet;
+
 use mainstay_portal::model::{self, Cause, Explanation, Node, Thread, Timeline, Tree, World};
 use mainstay_portal::{PortalContext, gather};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::arguments::{AppName, Common};
+use crate::commands::explain;
 use crate::connection::{ARGOCD, CONTROL, Connection};
 use crate::error::Error;
+use crate::output::say;
 use crate::{output, paint};
 
 pub(crate) async fn tree(common: &Common, app: AppName) -> Result<(), Error> {
@@ -43,14 +47,14 @@ fn json(value: &impl Serialize) -> Value {
 
 fn print_tree(tree: &Tree, at: usize, indent: &str) {
     if let (0, Some(root)) = (at, tree.nodes.first()) {
-        anstream::println!("{}", line(root));
+        say!("{}", line(root));
     }
     let children: Vec<_> = tree.children(at).collect();
     for (position, child) in children.iter().enumerate() {
         let last = position + 1 == children.len();
         let (branch, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         if let Some(node) = tree.nodes.get(*child) {
-            anstream::println!("{}{}", paint::faint(&format!("{indent}{branch}")), line(node));
+            say!("{}{}", paint::faint(&format!("{indent}{branch}")), line(node));
             print_tree(tree, *child, &format!("{indent}{below}"));
         }
     }
@@ -67,29 +71,37 @@ fn line(node: &Node) -> String {
 
 fn print_explanation(name: &str, explanation: &Explanation) {
     let sync = paint::status(&explanation.sync);
-    anstream::println!("{} {sync} {}", paint::strong(name), paint::status(explanation.health.as_str()));
-    anstream::println!("{}", explanation.headline);
+    say!("{} {sync} {}", paint::strong(name), paint::status(explanation.health.as_str()));
+    say!("{}", explanation.headline);
     for cause in &explanation.causes {
         print_cause(cause);
+    }
+    let known: BTreeSet<_> =
+        explanation.causes.iter().map(|cause| cause.reason.as_str()).filter(|code| explain::is_known(code)).collect();
+    if !known.is_empty() {
+        say!();
+    }
+    for code in known {
+        say!("{} {}", paint::faint("more:"), paint::good(&format!("mainstay explain {code}")));
     }
 }
 
 fn print_cause(cause: &Cause) {
     let path: Vec<_> = cause.path.iter().map(model::ObjectRef::short).collect();
-    anstream::println!("\n{}", paint::faint(&path.join(" → ")));
-    anstream::println!("  {} {}", paint::bad(&cause.reason), cause.message);
+    say!("\n{}", paint::faint(&path.join(" → ")));
+    say!("  {} {}", paint::bad(&cause.reason), cause.message);
     if !cause.advice.is_empty() {
-        anstream::println!("  {} {}", paint::faint("try:"), cause.advice);
+        say!("  {} {}", paint::faint("try:"), cause.advice);
     }
 }
 
 fn print_timeline(name: &str, timeline: &Timeline) {
     if timeline.threads.is_empty() {
-        anstream::println!("Nothing has happened to {name} yet. `mainstay why {name}` may tell why.");
+        say!("Nothing has happened to {name} yet. `mainstay why {name}` may tell why.");
     }
     for (position, thread) in timeline.threads.iter().enumerate() {
         if position > 0 {
-            anstream::println!();
+            say!();
         }
         print_thread(thread);
     }
@@ -98,12 +110,12 @@ fn print_timeline(name: &str, timeline: &Timeline) {
 fn print_thread(thread: &Thread) {
     let commit = thread.thread.as_deref().unwrap_or("without a commit");
     let took = format!("{:.3} s", thread.duration().as_secs_f64());
-    anstream::println!("{} {} {took}", paint::strong(commit), paint::faint(&thread.started.to_string()));
+    say!("{} {} {took}", paint::strong(commit), paint::faint(&thread.started.to_string()));
     for entry in &thread.entries {
         let offset = format!("+{:>9.3} s", thread.offset(entry).as_secs_f64());
         let offset = if entry.precise { offset } else { format!("~{}", &offset[1..]) };
         let reason = if entry.warning { paint::bad(&entry.reason) } else { paint::good(&entry.reason) };
         let object = paint::faint(&entry.object.short());
-        anstream::println!("  {} {reason} {object} {}", paint::faint(&offset), entry.message);
+        say!("  {} {reason} {object} {}", paint::faint(&offset), entry.message);
     }
 }

@@ -1,54 +1,80 @@
 //! `mainstay new application`: the files of a golden path, committed and pushed.
+//! It must not write to a cluster: the commit does.
 
-use mainstay_apimachinery::names;
-use mainstay_git::{Author, NewCommit, Options, Repositories};
+mod request;
+
+use mainstay_apimachinery::object;
+use mainstay_git::{Author, Change, NewCommit, Options, Repositories};
 use serde_json::json;
 
 use crate::arguments::{Common, New, NewApplication, NewKind};
-use crate::connection::Connection;
+use crate::connection::{CONTROL, Connection};
 use crate::error::Error;
+use crate::output::say;
 use crate::template::Template;
 use crate::{output, paint};
 
 pub(crate) async fn run(common: &Common, new: New) -> Result<(), Error> {
     let NewKind::Application(application) = new.kind;
+    request::check(&application)?;
     let connection = Connection::open(common).await?;
-    check(&application, &connection)?;
+    check_environments(&application, &connection).await?;
     let url = format!("{}/apps.git", connection.server_info("gitURL").await?);
     let repository = format!("{}/apps.git", connection.server_info("inClusterGitURL").await?);
+    let files = files(&application, &repository);
+    if application.dry_run {
+        return print_files(common, &files);
+    }
+    let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
+    let message = format!("Add {}\n", application.name);
+    let commit = push(&url, &application.name, NewFiles { files, message }).await?;
+    let answer = json!({"repository": url, "commit": commit, "files": paths});
+    output::print(common.output, &answer, || print_next(&application, &url, &commit, &paths))
+}
+
+/// Every environment is a member cluster, and no other application has the names.
+async fn check_environments(application: &NewApplication, connection: &Connection) -> Result<(), Error> {
+    let known: Vec<_> = connection.clients().keys().map(String::as_str).filter(|name| *name != CONTROL).collect();
+    let environments = &application.environments;
+    if let Some(unknown) = environments.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(Error::Refused(format!("there is no environment {unknown}; there are {}", known.join(", "))));
+    }
+    let names: Vec<_> = environments.iter().map(|environment| format!("{}-{environment}", application.name)).collect();
+    let there = connection.all_applications().await?;
+    match there.iter().map(object::name).find(|name| names.iter().any(|taken| taken == name)) {
+        Some(name) => Err(Error::Refused(format!(
+            "there is already an application {name}; choose another name, or edit {} in its repository",
+            application.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn files(application: &NewApplication, repository: &str) -> Vec<Change> {
     let template = Template {
         name: &application.name,
         image: &application.image,
         port: application.port,
         hostname: application.hostname.as_deref(),
         owner: &application.owner,
-        repository: &repository,
+        repository,
         environments: &application.environments,
     };
-    let files = template.files();
-    let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
-    let commit =
-        push(&url, &application.name, NewFiles { files, message: format!("Add {}\n", application.name) }).await?;
-    let answer = json!({"repository": url, "commit": commit, "files": paths});
-    output::print(common.output, &answer, || print_next(&application, &url, &commit, &paths))
+    template.files()
 }
 
-fn check(application: &NewApplication, connection: &Connection) -> Result<(), Error> {
-    if let Some(problem) = names::check_dns1123_label(&application.name).into_iter().next() {
-        return Err(Error::Refused(format!("{:?} cannot be an application's name: {problem}", application.name)));
-    }
-    let clusters = connection.clients();
-    match application.environments.iter().find(|environment| !clusters.contains_key(*environment)) {
-        Some(unknown) => {
-            let known: Vec<_> = clusters.keys().map(String::as_str).collect();
-            Err(Error::Refused(format!("there is no environment {unknown}; there are {}", known.join(", "))))
+fn print_files(common: &Common, files: &[Change]) -> Result<(), Error> {
+    let text = |file: &Change| String::from_utf8_lossy(file.content.as_deref().unwrap_or_default()).into_owned();
+    let answer: serde_json::Map<_, _> = files.iter().map(|file| (file.path.clone(), text(file).into())).collect();
+    output::print(common.output, &answer.into(), || {
+        for file in files {
+            say!("{}\n{}", paint::strong(&format!("# {}", file.path)), text(file));
         }
-        None => Ok(()),
-    }
+    })
 }
 
 struct NewFiles {
-    files: Vec<mainstay_git::Change>,
+    files: Vec<Change>,
     message: String,
 }
 
@@ -81,9 +107,9 @@ fn author() -> Author {
 
 fn print_next(application: &NewApplication, url: &str, commit: &str, paths: &[String]) {
     let first = application.environments.first().map_or("dev", String::as_str);
-    anstream::println!("Pushed {} to {url}:", paint::strong(commit.get(..7).unwrap_or(commit)));
+    say!("Pushed {} to {url}:", paint::strong(commit.get(..7).unwrap_or(commit)));
     for path in paths {
-        anstream::println!("  {path}");
+        say!("  {path}");
     }
-    anstream::println!("\nNext: {}", paint::good(&format!("mainstay timeline {}-{first}", application.name)));
+    say!("\nNext: {}", paint::good(&format!("mainstay timeline {}-{first}", application.name)));
 }

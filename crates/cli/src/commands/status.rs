@@ -1,4 +1,4 @@
-//! `mainstay status`: is an application, or a commit, live?
+//! `mainstay status`: is an application, or a commit, live? It must not judge that: the Application says it.
 
 use mainstay_apimachinery::object;
 use serde_json::{Value, json};
@@ -6,15 +6,26 @@ use serde_json::{Value, json};
 use crate::arguments::{Common, Status};
 use crate::connection::Connection;
 use crate::error::Error;
+use crate::output::say;
 use crate::{output, paint};
 
 pub(crate) async fn run(common: &Common, status: Status) -> Result<(), Error> {
     let connection = Connection::open(common).await?;
     match (status.app, status.commit) {
         (Some(name), _) => application(common, &connection.application(&name).await?),
-        (None, Some(commit)) => commit_status(common, &connection.applications()?.list("").await?, &commit),
+        (None, Some(commit)) => commit_status(common, &connection.all_applications().await?, &checked(&commit)?),
         (None, None) => Err(Error::Refused("name an application, or a commit with --commit".to_owned())),
     }
+}
+
+/// A commit in lower case, long enough to mean one: git's own shortest form is four characters.
+fn checked(commit: &str) -> Result<String, Error> {
+    if commit.len() < 4 || !commit.chars().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(Error::Refused(format!(
+            "{commit:?} cannot be a commit: give its hash, or the first 4 characters of it or more"
+        )));
+    }
+    Ok(commit.to_ascii_lowercase())
 }
 
 fn application(common: &Common, application: &Value) -> Result<(), Error> {
@@ -29,7 +40,7 @@ fn application(common: &Common, application: &Value) -> Result<(), Error> {
 
 fn print_application(application: &Value) {
     let text = |pointer: &str| application.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let line = |name: &str, value: String| anstream::println!("{} {value}", paint::faint(&format!("{name:<10}")));
+    let line = |name: &str, value: String| say!("{} {value}", paint::faint(&format!("{name:<10}")));
     line("name", paint::strong(object::name(application)));
     line("source", format!("{} {}", text("/spec/source/repoURL"), text("/spec/source/path")));
     line("sync", format!("{} {}", paint::status(text("/status/sync/status")), text("/status/sync/revision")));
@@ -42,7 +53,7 @@ fn print_application(application: &Value) {
         let field = |name: &str| condition.get(name).and_then(Value::as_str).unwrap_or_default();
         line("condition", format!("{} {}", paint::bad(field("type")), field("message")));
     }
-    anstream::println!();
+    say!();
     let rows: Vec<_> = array(application, "/status/resources").iter().map(resource_row).collect();
     output::table(&["KIND", "NAMESPACE", "NAME", "SYNC", "HEALTH"], &rows);
 }
@@ -77,7 +88,7 @@ fn commit_status(common: &Common, applications: &[Value], commit: &str) -> Resul
     let answer = json!({"commit": commit, "live": live, "applications": found});
     output::print(common.output, &answer, || {
         if found.is_empty() {
-            anstream::println!("No application is at {commit}. `mainstay get` shows where each one is.");
+            say!("No application is at {commit}. `mainstay get` shows where each one is.");
             return;
         }
         let field = |app: &Value, name: &str| app[name].as_str().unwrap_or_default().to_owned();
@@ -89,7 +100,7 @@ fn commit_status(common: &Common, applications: &[Value], commit: &str) -> Resul
             .collect();
         output::table(&["NAME", "SYNC", "HEALTH"], &rows);
         let verdict = if live { paint::good("live everywhere") } else { paint::busy("not live everywhere") };
-        anstream::println!("\n{commit} is {verdict}");
+        say!("\n{commit} is {verdict}");
     })
 }
 

@@ -1,11 +1,15 @@
-//! `mainstay up`: starts everything and stays until told to stop.
+//! `mainstay up`: starts everything and stays until told to stop. It must not know what everything is.
+
+use std::net::SocketAddr;
+use std::path::Path;
 
 use mainstay_controller_runtime::context::Seams;
 use mainstay_server::{Options, Server, Timings};
 use serde_json::json;
 
-use crate::arguments::{Common, Format, Up};
+use crate::arguments::{Common, DEFAULT_DATA_DIR, Format, Up};
 use crate::error::Error;
+use crate::output::say;
 use crate::paint;
 
 pub(crate) async fn run(common: &Common, up: Up) -> Result<(), Error> {
@@ -17,13 +21,26 @@ pub(crate) async fn run(common: &Common, up: Up) -> Result<(), Error> {
         simulation: Timings::default(),
     };
     let server = Server::start(options).await.map_err(Error::Server)?;
+    let stop = Stop::listen()?;
+    warn_if_exposed(up.listen);
     match common.output {
-        Format::Text => print_welcome(&server),
+        Format::Text => print_welcome(&server, common),
         Format::Json | Format::Yaml => print_line(&server),
     }
-    stop_requested().await?;
+    stop.requested().await?;
     server.stop().await;
     Ok(())
+}
+
+/// The API asks for a token; the portal and the git host ask for nothing.
+fn warn_if_exposed(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        anstream::eprintln!(
+            "{} {} is open to other machines, and git and portal have no sign-in: whoever reaches it can push",
+            paint::busy("warning:"),
+            address.ip()
+        );
+    }
 }
 
 /// One line of JSON, which is YAML too.
@@ -32,18 +49,23 @@ fn print_line(server: &Server) {
         "portal": server.portal_url(), "git": server.git_url(), "api": server.api_url(),
         "kubeconfig": server.kubeconfig(), "clusters": server.clusters(),
     });
-    anstream::println!("{line}");
+    say!("{line}");
 }
 
-fn print_welcome(server: &Server) {
+fn print_welcome(server: &Server, common: &Common) {
     let kubeconfig = server.kubeconfig().display().to_string();
-    let line = |name: &str, value: &str| anstream::println!("  {} {value}", paint::faint(&format!("{name:<11}")));
-    anstream::println!("{}\n", paint::strong("Mainstay is up."));
+    let line = |name: &str, value: &str| say!("  {} {value}", paint::faint(&format!("{name:<11}")));
+    say!("{}\n", paint::strong("Mainstay is up."));
     line("portal", &server.portal_url());
     line("git", &format!("{}/apps.git", server.git_url()));
     line("clusters", &format!("{} {}", server.clusters().join(", "), paint::faint("(simulated)")));
     line("kubeconfig", &kubeconfig);
-    anstream::println!("\nNext:");
+    say!("\nNext:");
+    if server.kubeconfig() != Path::new(DEFAULT_DATA_DIR).canonicalize().unwrap_or_default().join("kubeconfig")
+        && common.kubeconfig.as_deref() != Some(server.kubeconfig().as_path())
+    {
+        say!("  {}", paint::good(&format!("export MAINSTAY_KUBECONFIG={kubeconfig}")));
+    }
     for command in [
         "mainstay get".to_owned(),
         "mainstay tree sample-dev".to_owned(),
@@ -51,22 +73,36 @@ fn print_welcome(server: &Server) {
         format!("git clone {}/apps.git", server.git_url()),
         "mainstay new application shop --image ghcr.io/acme/shop:1.0.0".to_owned(),
     ] {
-        anstream::println!("  {}", paint::good(&command));
+        say!("  {}", paint::good(&command));
     }
-    anstream::println!("\n{}", paint::faint("Ctrl-C stops it."));
+    say!("\n{}", paint::faint("Ctrl-C stops it."));
 }
 
-async fn stop_requested() -> Result<(), Error> {
-    let failed = |error| Error::Io("listen for signals".to_owned(), error);
+/// What tells the server to stop. Made before anybody is told that it runs, so that no signal is missed.
+struct Stop {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, Error> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    async fn requested(mut self) -> Result<(), Error> {
+        #[cfg(unix)]
         tokio::select! {
-            _ = terminate.recv() => Ok(()),
+            _ = self.terminate.recv() => Ok(()),
             interrupted = tokio::signal::ctrl_c() => interrupted.map_err(failed),
         }
+        #[cfg(not(unix))]
+        tokio::signal::ctrl_c().await.map_err(failed)
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.map_err(failed)
+}
+
+fn failed(error: std::io::Error) -> Error {
+    Error::Io("listen for signals".to_owned(), error)
 }

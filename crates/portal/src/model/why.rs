@@ -171,31 +171,46 @@ fn cause(path: Vec<ObjectRef>, health: Health, reason: &str, message: &str) -> C
     Cause { path, health, reason: reason.to_owned(), message: message.to_owned(), advice }
 }
 
-/// What to do about reasons that Kubernetes and Argo CD are known to give.
+/// What to do about reasons that Kubernetes, Argo CD and kro are known to give. `{cluster}`, `{namespace}` and `{name}`
+/// are those of the object.
+const ADVICE: [(&str, &str); 18] = [
+    ("ImagePullBackOff", IMAGE),
+    ("ErrImagePull", IMAGE),
+    ("InvalidImageName", IMAGE),
+    (
+        "CrashLoopBackOff",
+        "the container starts and ends again; see why with `kubectl --context {cluster} -n {namespace} logs {name} --previous`",
+    ),
+    ("Unschedulable", "no node has room for it; lower its requests in git, or add nodes"),
+    ("ContainersNotReady", PROBE),
+    ("NotReady", "it waits for what the message names; look at that first"),
+    ("ApplyFailed", REFUSED),
+    ("ProgressDeadlineExceeded", "the new version does not become ready; revert the commit, or correct it"),
+    ("FailedCreate", "its namespace refuses the pod; compare the quota the message names with what it asks for"),
+    ("ComparisonError", CORRECT),
+    ("InvalidSpecError", CORRECT),
+    ("InvalidSpec", CORRECT),
+    ("InvalidResourceGraph", CORRECT),
+    ("ExpressionFailed", "correct the expression in its definition, or the field that it reads, in git and push"),
+    ("SyncFailed", REFUSED),
+    ("SyncError", REFUSED),
+    ("Missing", "it is applied by the next sync; if it stays missing, look for a failed sync above"),
+];
+const IMAGE: &str = "check the image's name and tag, and that the cluster may pull it; correct it in git and push";
+const PROBE: &str = "the container runs but its readiness probe fails; check the probe's path and port";
+const CORRECT: &str = "correct what the message names in git and push";
+const REFUSED: &str = "the cluster refused it; correct what the message names in git and push, the sync runs again";
+
+/// The reasons that [`why`] has advice on.
+pub fn known_reasons() -> impl Iterator<Item = &'static str> {
+    ADVICE.iter().map(|(reason, _)| *reason)
+}
+
 fn advice(reason: &str, object: Option<&ObjectRef>) -> Option<String> {
     let object = object?;
-    let (context, namespace, name) = (&object.cluster, &object.namespace, &object.name);
-    Some(match reason {
-        "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" => {
-            "check the image's name and tag, and that the cluster may pull it; correct it in git and push".to_owned()
-        }
-        "CrashLoopBackOff" => format!(
-            "the container starts and ends again; see why with `kubectl --context {context} -n {namespace} logs {name} --previous`"
-        ),
-        "Unschedulable" => "no node has room for it; lower its requests in git, or add nodes".to_owned(),
-        "ContainersNotReady" | "NotReady" => {
-            "the container runs but its readiness probe fails; check the probe's path and port".to_owned()
-        }
-        "ProgressDeadlineExceeded" => {
-            "the new version does not become ready; revert the commit, or correct it".to_owned()
-        }
-        "ComparisonError" | "InvalidSpecError" => "correct what the message names in git and push".to_owned(),
-        "SyncFailed" | "SyncError" => {
-            "the cluster refused it; correct what the message names in git and push, the sync runs again".to_owned()
-        }
-        "Missing" => "it is applied by the next sync; if it stays missing, look for a failed sync above".to_owned(),
-        _ => return None,
-    })
+    let (_, advice) = ADVICE.iter().find(|(known, _)| *known == reason)?;
+    let advice = advice.replace("{cluster}", &object.cluster);
+    Some(advice.replace("{namespace}", &object.namespace).replace("{name}", &object.name))
 }
 
 #[cfg(test)]
