@@ -119,21 +119,32 @@ pub struct FieldError {
     pub value: Value,
     /// Why, and what would be right.
     pub detail: String,
+    /// How the value is printed, where that is not as JSON; an empty text leaves it out.
+    pub text: Option<Box<str>>,
 }
 
 impl FieldError {
     /// An error of a kind at a path.
     pub fn new(kind: FieldErrorKind, path: FieldPath, value: Value, detail: impl Into<String>) -> Self {
-        Self { kind, path, value, detail: detail.into() }
+        Self { kind, path, value, detail: detail.into(), text: None }
+    }
+
+    /// This error with the value printed as `text`; an empty text leaves it out, as `field.OmitValueType`.
+    #[must_use]
+    pub fn shown_as(mut self, text: &str) -> Self {
+        self.text = Some(text.into());
+        self
     }
 
     /// The text without the path: `Invalid value: "x": why`. This is the `message` of a cause.
     #[must_use]
     pub fn body(&self) -> String {
         let mut text = self.kind.text().to_owned();
-        if self.kind.shows_value() {
-            text.push_str(": ");
-            text.push_str(&self.value.to_string());
+        match &self.text {
+            _ if !self.kind.shows_value() => {}
+            Some(shown) if shown.is_empty() => {}
+            Some(shown) => text.extend([": ", shown]),
+            None => text.extend([": ", &self.value.to_string()]),
         }
         if !self.detail.is_empty() {
             text.push_str(": ");

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::call::Call;
 
+mod custom;
+mod definition;
+
 /// Everything wrong with a new state; `old` is the state before.
 pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(), Error> {
     let mut errors = old.map(|old| finalizers_of_deleted(old, new)).unwrap_or_default();
@@ -15,7 +18,10 @@ pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(),
         errors.extend(builtin::validate(&call.resource.gvk(), new, old));
     }
     if let Some(custom) = &call.resource.custom {
-        errors.extend(custom.schema.validate(new, &FieldPath::root()));
+        errors.extend(custom::check(custom, new, old));
+    }
+    if crate::crd::is_definition(&call.resource) {
+        errors.extend(definition::check(new, old));
     }
     if errors.is_empty() { Ok(()) } else { Err(Error::invalid(&call.resource, object::name(new), &errors)) }
 }

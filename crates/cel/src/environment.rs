@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use cel::{DeclarationError, Env, extensions};
 
-use crate::{library, macros};
+use crate::{library, macros, rules};
 
 static SHARED: LazyLock<Arc<Env>> =
     LazyLock::new(|| Arc::new(build().expect("the libraries declare each name once; a test builds them")));
@@ -30,5 +30,6 @@ fn build() -> Result<Env, DeclarationError> {
     env.add_extension(extensions::encoders)?;
     env.add_extension(macros::extension)?;
     env.add_extension(library::extension)?;
+    env.add_extension(rules::extension)?;
     Ok(env)
 }

@@ -7,10 +7,14 @@
 //! of their keys, so the same input always gives the same bytes.
 
 mod analysis;
+pub mod check;
 mod environment;
 mod library;
 mod macros;
 mod program;
+pub mod rules;
+mod typed;
+
 mod value;
 
 pub use analysis::FieldChain;

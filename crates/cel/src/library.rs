@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use crate::analysis::ORDERED;
 use crate::value::{owned_from_json, to_json};
 
+pub(crate) mod equality;
 mod hash;
+mod kubernetes;
 mod lists;
 pub(crate) mod quantity;
 
@@ -39,6 +41,8 @@ pub(crate) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_member_overload("find", "string_find", STRING_TYPE, vec![STRING_TYPE], find)?;
     env.add_member_overload("findAll", "string_find_all", STRING_TYPE, vec![STRING_TYPE], find_all)?;
     env.add_member_overload("findAll", "string_find_n", STRING_TYPE, vec![STRING_TYPE, INT_TYPE], find_all)?;
+    equality::extension(env)?;
+    kubernetes::extension(env)?;
     lists::extension(env)?;
     quantity::extension(env)?;
     hash::extension(env)

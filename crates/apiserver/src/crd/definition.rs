@@ -89,6 +89,7 @@ impl Definition {
         Custom {
             definition: self.name.clone(),
             schema: Arc::new(schema.unwrap_or_default()),
+            rules: Arc::default(),
             scale: version.pointer("/subresources/scale").map(scale_paths),
             columns: list(version, "/additionalPrinterColumns").iter().map(column).collect(),
             selectable_fields: list(version, "/selectableFields")

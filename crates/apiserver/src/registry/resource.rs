@@ -1,10 +1,11 @@
 //! What the server knows of one served resource: names, verbs, subresources, schema.
 //! It must not know requests or storage.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mainstay_apimachinery::gvk::join_api_version;
 use mainstay_apimachinery::{GroupVersionKind, GroupVersionResource, Schema, builtin};
+use mainstay_cel::rules::Rules;
 
 /// The verbs of a resource that can be stored, in the order discovery prints them.
 pub const ALL_VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -60,6 +61,8 @@ pub struct Custom {
     pub definition: Arc<str>,
     /// Structural schema of the version.
     pub schema: Arc<Schema>,
+    /// The CEL rules of the schema, compiled when first needed.
+    pub rules: Arc<OnceLock<Rules>>,
     /// Paths of the scale subresource.
     pub scale: Option<ScalePaths>,
     /// `additionalPrinterColumns`.
@@ -160,6 +163,14 @@ impl Resource {
             Some(custom) => Some(custom.schema.clone()),
             None => builtin::schema(&self.gvk()),
         }
+    }
+}
+
+impl Custom {
+    /// The CEL rules of the schema.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        self.rules.get_or_init(|| Rules::compile(&self.schema))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The server as a real `kube::Client` sees it, in process and on a paused clock.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod cel_rules;
 mod crud;
 mod https;
 mod kubectl;

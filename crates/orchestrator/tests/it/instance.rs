@@ -1,6 +1,8 @@
 //! Instances: order, what goes wrong, references, suspension, deletion in reverse.
 
+use mainstay_api::platform::SPEC_RULES;
 use mainstay_apimachinery::object;
+use mainstay_controller_runtime::ApplyOptions;
 use serde_json::{Value, json};
 
 use crate::support::{APPLICATION, CONFIG_MAP, DEPLOYMENT, EVENT, RGD, cluster, condition, platform};
@@ -85,19 +87,33 @@ async fn what_the_server_refuses_stands_on_the_instance() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clash_of_dialects_applies_nothing() {
+async fn a_clash_of_dialects_is_refused() {
     let cluster = platform().await;
-    cluster
-        .apply(&json!({"apiVersion": "platform.mainstay.dev/v1alpha1", "kind": "Application",
-            "metadata": {"name": "a", "namespace": "shop"},
-            "spec": {"image": "x:1", "resources": {"cpu": "1", "limits": {"cpu": "2"}}}}))
-        .await;
-    let app = cluster.eventually(APPLICATION, ("shop", "a"), |app| app["status"]["state"] == "ERROR").await;
-    assert_eq!(
-        condition(&app, "Ready"),
-        ("False", "resources.cpu and resources.limits.cpu differ; keep resources.cpu, or requests and limits")
-    );
-    assert_eq!(cluster.get(DEPLOYMENT, "shop", "a").await, None);
+    let clash = json!({"apiVersion": "platform.mainstay.dev/v1alpha1", "kind": "Application",
+        "metadata": {"name": "a", "namespace": "shop"},
+        "spec": {"image": "x:1", "resources": {"cpu": "1", "limits": {"cpu": "2"}}}});
+    let refused =
+        cluster.api(APPLICATION, "shop").await.apply(&clash, &ApplyOptions::forced("test")).await.unwrap_err();
+    let message = "resources.cpu and resources.limits.cpu differ; keep resources.cpu, or requests and limits";
+    assert!(refused.message().contains(message), "{}", refused.message());
+    assert_eq!(cluster.get(APPLICATION, "shop", "a").await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_comes_later_stands_on_the_instances_that_break_it() {
+    let cluster = cluster().await;
+    let map = "    - id: a\n      template: {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n";
+    cluster.apply_yaml(&things(map)).await;
+    cluster.eventually(RGD, ("", "things"), |things| condition(things, "Ready").0 == "True").await;
+    cluster.apply(&thing()).await;
+    cluster.eventually(THING, ("shop", "t"), |t| condition(t, "Ready").0 == "True").await;
+    let rules = r#"[{"rule": "self.name != 'x'", "message": "x is no name"}]"#;
+    let annotated =
+        format!("metadata: {{name: things, annotations: {{{SPEC_RULES}: '{}'}}}}", rules.replace('\'', "''"));
+    let changed = map.replace("{name: a}}", "{name: a}, data: {k: v}}");
+    cluster.apply_yaml(&things(&changed).replace("metadata: {name: things}", &annotated)).await;
+    let broken = cluster.eventually(THING, ("shop", "t"), |t| t["status"]["state"] == "ERROR").await;
+    assert_eq!(condition(&broken, "Ready"), ("False", "x is no name"));
 }
 
 #[tokio::test(start_paused = true)]
