@@ -12,6 +12,7 @@ const PAGES: &[(&str, &str)] = pages![
     "ComparisonError",
     "ContainersNotReady",
     "CrashLoopBackOff",
+    "DegradedResourceWarning",
     "ExpressionFailed",
     "FailedCreate",
     "ImagePullBackOff",
@@ -81,8 +82,9 @@ mod tests {
     use super::*;
 
     /// Condition types and reasons that the engines write where a person looks.
-    const WRITTEN: [&str; 14] = [
+    const WRITTEN: [&str; 15] = [
         "ComparisonError",
+        "DegradedResourceWarning",
         "InvalidSpecError",
         "SyncError",
         "RepeatedResourceWarning",
