@@ -127,11 +127,11 @@ impl Engine {
             Turn::Run(run) => self.sync(&mut look, *run).await,
             Turn::Terminate => self.terminate(&mut look).await,
             Turn::Wait(delay) => {
-                self.settle(&mut look, None).await?;
-                Ok(Action::requeue_after(delay))
+                let later = self.settle(&mut look, None).await?;
+                Ok(Action::requeue_after(later.map_or(delay, |later| later.min(delay))))
             }
-            Turn::Refuse(message) => self.settle(&mut look, Some(message)).await,
-            Turn::Nothing => self.settle(&mut look, None).await,
+            Turn::Refuse(message) => Ok(when_next(self.settle(&mut look, Some(message)).await?)),
+            Turn::Nothing => Ok(when_next(self.settle(&mut look, None).await?)),
         }
     }
 
@@ -275,15 +275,27 @@ impl Engine {
         Ok(Action::resync_after(RESYNC))
     }
 
-    /// Reports a look that led to no operation.
-    async fn settle(&self, look: &mut Look<'_>, refusal: Option<String>) -> Result<Action, Error> {
+    /// Reports a look that led to no operation. Gives the time after which to look again if the report was put off.
+    async fn settle(&self, look: &mut Look<'_>, refusal: Option<String>) -> Result<Option<Duration>, Error> {
         let conditions = refusal.map(|message| ("SyncError", message)).into_iter().collect();
         let findings = Findings { operation: None, conditions, now: self.control.clock.now_rfc3339() };
         let status = report::build(&look.subject, &look.observed, findings);
+        if let Some(later) = self.put_off(look, &status) {
+            return Ok(Some(later));
+        }
         self.write(&look.subject.app, &status, refreshed(), look.memory).await?;
         let arrival = self.arrival(look);
         self.record(look, arrival.into_iter().collect());
-        Ok(Action::resync_after(RESYNC))
+        Ok(None)
+    }
+
+    /// How long to put off a report that has nothing new but how single resources are.
+    fn put_off(&self, look: &Look<'_>, status: &ApplicationStatus) -> Option<Duration> {
+        let valid = &look.subject.valid;
+        let pace = report::pace(status.resources.len())?;
+        let since = self.control.clock.now().duration_since(look.memory.written_at?);
+        let left = pace.checked_sub(Duration::try_from(since).unwrap_or_default()).filter(|left| !left.is_zero())?;
+        (!valid.refresh && report::differs_in_detail(&valid.status, status)).then_some(left)
     }
 
     /// Reports an application that cannot be compared. What is live stays as it is.
@@ -330,6 +342,7 @@ impl Engine {
     ) -> Result<(), Error> {
         if let Some(version) = report::write(&self.control, app, status, &besides).await? {
             memory.written = Some(version);
+            memory.written_at = Some(self.control.clock.now());
         }
         Ok(())
     }
@@ -385,6 +398,10 @@ impl Engine {
         self.sources.forget(key);
         self.views.forget(&key.name);
     }
+}
+
+fn when_next(put_off: Option<Duration>) -> Action {
+    put_off.map_or(Action::resync_after(RESYNC), Action::requeue_after)
 }
 
 fn asked(subject: &Subject, revision: &str) -> Asked {

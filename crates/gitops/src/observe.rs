@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use mainstay_api::argoproj::AppProjectSpec;
 use mainstay_apimachinery::GroupVersionKind;
 use mainstay_controller_runtime::{Context, ObjectKey};
@@ -37,6 +38,8 @@ pub(crate) struct Memory {
     pub(crate) blocked: Option<BTreeSet<Key>>,
     /// Resource version of the application as it was last written here.
     pub(crate) written: Option<String>,
+    /// When that was.
+    pub(crate) written_at: Option<Timestamp>,
 }
 
 /// An application as it is.

@@ -3,7 +3,7 @@
 
 mod status;
 
-pub(crate) use status::{Findings, build, conditions, unknown_health};
+pub(crate) use status::{Findings, build, conditions, differs_in_detail, pace, unknown_health};
 
 use mainstay_api::argoproj::{self, ApplicationStatus};
 use mainstay_apimachinery::object;

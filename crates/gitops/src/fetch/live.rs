@@ -2,24 +2,26 @@
 //! It must not know what is desired beyond the keys it is asked for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mainstay_apimachinery::GroupVersionKind;
 use mainstay_controller_runtime::{ApiResource, Context, Event, Informer, ObjectKey, WorkQueue};
+use serde_json::Value;
 
 use super::Error;
 use super::definitions::Definitions;
-use crate::plan::compare::Live;
+use crate::plan::compare::{self, Live};
 use crate::plan::health::{self, Reporting};
 use crate::plan::key::{Key, tracked_by};
 
 /// Index of the informers: objects by the application that tracks them.
 const BY_APP: &str = "gitops/application";
 /// How long an application waits for more changes of its objects before it looks, and how much longer for each
-/// object it has: an app of apps with 1000 children looks about twice a second, not a thousand times.
+/// object it has: an app of apps with 1000 children looks once a second, not a thousand times.
 const SETTLE: Duration = Duration::from_millis(20);
-const SETTLE_PER_OBJECT: Duration = Duration::from_micros(500);
+const SETTLE_PER_OBJECT: Duration = Duration::from_millis(1);
 const SETTLE_MAX: Duration = Duration::from_secs(2);
 
 /// How long a first list may take.
@@ -129,15 +131,17 @@ impl LiveViews {
         Ok(Some(informer))
     }
 
-    /// Wakes the application that tracks a changed object.
+    /// Wakes the application that tracks an object, or did, when something changed that it looks at.
     fn waker(&self) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
         let (queue, namespace, sizes) = (self.queue.clone(), self.namespace.clone(), Arc::clone(&self.sizes));
+        let shown: Mutex<HashMap<ObjectKey, Shown>> = Mutex::default();
         move |event| {
-            let Some(app) = tracked_by(event.object()) else { return };
-            // An application that was never compared looks for itself when its turn comes.
-            let Some(size) = lock(&sizes).get(app).copied() else { return };
-            let delay = SETTLE.saturating_add(SETTLE_PER_OBJECT.saturating_mul(size)).min(SETTLE_MAX);
-            queue.add_after(ObjectKey::new(namespace.clone(), app), delay);
+            for app in concerned(&mut lock(&shown), event) {
+                // An application that was never compared looks for itself when its turn comes.
+                let Some(size) = lock(&sizes).get(&app).copied() else { continue };
+                let delay = SETTLE.saturating_add(SETTLE_PER_OBJECT.saturating_mul(size)).min(SETTLE_MAX);
+                queue.add_after(ObjectKey::new(namespace.clone(), app), delay);
+            }
         }
     }
 
@@ -172,6 +176,66 @@ impl LiveViews {
     }
 }
 
+/// What a look would see of an object: whose it is, and what of it counts.
+#[derive(Clone, PartialEq, Eq)]
+struct Shown {
+    app: String,
+    seen: u64,
+}
+
+/// The applications to wake for an event. Most writes of a status change nothing that a look would see.
+fn concerned(shown: &mut HashMap<ObjectKey, Shown>, event: &Event<'_>) -> Vec<String> {
+    let (object, key) = (event.object(), ObjectKey::of(event.object()));
+    let app = tracked_by(object).map(str::to_owned);
+    let before = match (event, &app) {
+        (Event::Applied { .. }, Some(app)) => {
+            let now = Shown { app: app.clone(), seen: seen(object) };
+            if shown.get(&key) == Some(&now) {
+                return Vec::new();
+            }
+            shown.insert(key, now)
+        }
+        _ => shown.remove(&key),
+    };
+    let before = before.map(|before| before.app).filter(|before| app.as_ref() != Some(before));
+    before.into_iter().chain(app).collect()
+}
+
+/// A number that changes when an object does in something that is compared, or in its health.
+fn seen(object: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (compare::fingerprint(object, &[]), health::trace(object)).hash(&mut hasher);
+    hasher.finish()
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_a_look_would_see_wakes() {
+        let child = |app: &str, spec: &str, status: Value| {
+            json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {
+                "name": "a", "namespace": "argocd", "annotations": {"argocd.argoproj.io/tracking-id": format!("{app}:argoproj.io/Application:argocd/a")}},
+                "spec": {"project": spec}, "status": status})
+        };
+        let health = |health: &str, sync: &str| json!({"health": {"status": health}, "sync": {"revision": sync}});
+        let mut shown = HashMap::new();
+        let mut wakes = |object: Value| concerned(&mut shown, &Event::Applied { object: &object });
+        assert_eq!(wakes(child("apps", "x", health("Missing", "1"))), ["apps"]);
+        assert_eq!(wakes(child("apps", "x", health("Missing", "2"))), Vec::<String>::new());
+        assert_eq!(wakes(child("apps", "x", health("Healthy", "2"))), ["apps"]);
+        assert_eq!(wakes(child("apps", "drift", health("Healthy", "2"))), ["apps"]);
+        assert_eq!(wakes(child("other", "drift", health("Healthy", "2"))), ["apps", "other"]);
+        let mut untracked = child("other", "drift", health("Healthy", "2"));
+        untracked["metadata"]["annotations"] = json!({});
+        assert_eq!(wakes(untracked), ["other"], "the tracking id itself was taken off");
+        let gone = child("apps", "x", Value::Null);
+        assert_eq!(concerned(&mut shown, &Event::Deleted { object: &gone }), ["apps"]);
+    }
 }

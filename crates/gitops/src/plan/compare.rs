@@ -175,10 +175,9 @@ pub fn fingerprint(live: &Value, ignored: &[String]) -> u64 {
 
 /// An object without what does not count: what the server keeps, the status, the causal thread, ignored fields.
 fn comparable(value: &Value, ignored: &[String]) -> Value {
-    let mut value = value.clone();
-    if let Some(map) = value.as_object_mut() {
-        map.remove("status");
-    }
+    let Some(map) = value.as_object() else { return value.clone() };
+    let without_status = map.iter().filter(|(field, _)| *field != "status");
+    let mut value = Value::Object(without_status.map(|(field, value)| (field.clone(), value.clone())).collect());
     let metadata = object::metadata_mut(&mut value);
     for field in ["managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink"] {
         metadata.remove(field);

@@ -78,6 +78,12 @@ fn unreported(live: &Value) -> Option<Health> {
     }
 }
 
+/// Everything that the health of an object can be told from, whatever its kind is: equal for equal health.
+#[must_use]
+pub fn trace(live: &Value) -> [Option<(&'static str, String)>; 2] {
+    [health::of(live), unreported(live)].map(|health| health.map(|health| (health.status.as_str(), health.message)))
+}
+
 /// The health of an application: the worst of its resources that count.
 #[must_use]
 pub fn aggregate(app: &str, comparison: &Comparison, judge: &Judge<'_>) -> Health {

@@ -2,6 +2,7 @@
 //! It must not write it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use mainstay_api::argoproj::{
     ApplicationStatus, ComparedTo, Condition, HealthStatus, OperationState, ResourceStatus, Summary, SyncStatus,
@@ -16,6 +17,11 @@ use crate::plan::target::Target;
 
 /// The condition that says what is asked for in vain.
 const UNSUPPORTED: &str = "UnsupportedFeatureWarning";
+
+/// See [`pace`]. An application of fewer than 50 resources does not wait.
+const PACE_PER_RESOURCE: Duration = Duration::from_millis(4);
+const PACE_MIN: Duration = Duration::from_millis(200);
+const PACE_MAX: Duration = Duration::from_secs(10);
 
 /// Most problems that one condition names; the rest is counted.
 const NAMED: usize = 20;
@@ -57,6 +63,32 @@ pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) 
         status.reconciled_at = now;
     }
     status
+}
+
+/// How long to wait between two reports that differ only in how single resources are; `None` for an application that is
+/// small enough to report at once.
+///
+/// The whole list is written each time. While its children come up one by one, an app of apps over 1000 of them would
+/// write some 300 KB with every look; so it writes them every four seconds.
+pub(crate) fn pace(resources: usize) -> Option<Duration> {
+    let pace = PACE_PER_RESOURCE.saturating_mul(u32::try_from(resources).unwrap_or(u32::MAX));
+    (pace >= PACE_MIN).then_some(pace.min(PACE_MAX))
+}
+
+/// Whether two different statuses differ only in how single resources are, not in how the whole is.
+pub(crate) fn differs_in_detail(old: &ApplicationStatus, new: &ApplicationStatus) -> bool {
+    let whole = |status: &ApplicationStatus| {
+        let mut status = status.clone();
+        status.reconciled_at.clear();
+        if let Some(health) = &mut status.health {
+            health.message.clear();
+        }
+        for resource in &mut status.resources {
+            resource.health = None;
+        }
+        status
+    };
+    old != new && old.resources.len() == new.resources.len() && whole(old) == whole(new)
 }
 
 fn sync(subject: &Subject, observed: &Observed) -> SyncStatus {
@@ -214,6 +246,22 @@ mod tests {
         let new = conditions(&old, vec![("SyncError", "a".into()), ("ComparisonError", "c".into())], "now");
         let times: Vec<_> = new.iter().map(|c| (c.condition_type.as_str(), c.last_transition_time.as_str())).collect();
         assert_eq!(times, [("ComparisonError", "now"), ("SyncError", "then")]);
+    }
+
+    #[test]
+    fn what_is_only_detail_may_wait() {
+        let status = |whole: &str, one: &str| -> ApplicationStatus {
+            serde_json::from_value(serde_json::json!({
+                "health": {"status": whole, "message": one}, "reconciledAt": one,
+                "resources": [{"kind": "A", "name": "a", "health": {"status": one}}],
+            }))
+            .unwrap()
+        };
+        let old = status("Progressing", "Missing");
+        assert!(differs_in_detail(&old, &status("Progressing", "Healthy")));
+        assert!(!differs_in_detail(&old, &status("Healthy", "Healthy")));
+        assert!(!differs_in_detail(&old, &old), "there is nothing to report");
+        assert_eq!([pace(7), pace(300)], [None, Some(Duration::from_millis(1200))]);
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use crate::lab::{APPLICATION, Lab, config};
 use serde_json::{Value, json};
 
-fn parent(lab: &Lab) -> Value {
+pub(crate) fn parent(lab: &Lab) -> Value {
     let mut parent = lab.app("apps", ".");
     parent["spec"]["destination"] = json!({"name": "in-cluster", "namespace": "argocd"});
     parent["spec"]["source"]["directory"] = json!({"recurse": true, "include": "*argocd.yaml"});
     parent
 }
 
-fn child(lab: &Lab, name: &str) -> String {
+pub(crate) fn child(lab: &Lab, name: &str) -> String {
     let mut child = lab.app(&format!("{name}-dev"), &format!("{name}/dev"));
     child["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
     child.to_string()

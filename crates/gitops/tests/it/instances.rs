@@ -3,9 +3,9 @@
 use crate::lab::{Lab, condition};
 use serde_json::{Value, json};
 
-const SHOP: (&str, &str) = ("x.io/v1", "Shop");
+pub(crate) const SHOP: (&str, &str) = ("x.io/v1", "Shop");
 
-fn definition() -> Value {
+pub(crate) fn definition() -> Value {
     let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -19,7 +19,7 @@ fn definition() -> Value {
     })
 }
 
-fn status(state: &str, ready: &str, generation: i64) -> Value {
+pub(crate) fn status(state: &str, ready: &str, generation: i64) -> Value {
     let ready =
         json!({"type": "Ready", "status": ready, "reason": "R", "message": "m", "observedGeneration": generation});
     json!({"status": {"state": state, "conditions": [ready]}})

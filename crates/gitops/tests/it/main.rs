@@ -13,6 +13,7 @@ mod project_restrictions;
 mod prune;
 mod pushes;
 mod rollback;
+mod scale;
 mod self_heal;
 mod sync_options;
 mod sync_waves;
