@@ -9,7 +9,7 @@ use crate::admission::{self, Operation};
 use crate::call::Call;
 use crate::convert::{parse, to_served, to_stored};
 use crate::options::WriteOptions;
-use crate::respond::encode;
+use crate::respond::encode_to_keep;
 use crate::{Error, addresses, crd, managers, quota, strategy, validation};
 
 /// What a write led to.
@@ -255,7 +255,7 @@ async fn replace(call: &Call, read: &Record, old: &Value, new: Value) -> Result<
 /// Puts an object with the revision of this transaction in it.
 pub(crate) fn put(call: &Call, tx: &mut Transaction, stored: &mut Value) -> Result<(), Error> {
     object::metadata_mut(stored).insert("resourceVersion".to_owned(), Value::from(tx.revision().to_string()));
-    let bytes = encode(stored);
+    let bytes = encode_to_keep(stored);
     tx.put(call.object_key(object::name(stored)), bytes);
     if is_definition(call) {
         call.server.registry().publish(&call.cluster, stored);
@@ -267,7 +267,7 @@ pub(crate) fn put(call: &Call, tx: &mut Transaction, stored: &mut Value) -> Resu
 pub(crate) fn remove(call: &Call, tx: &mut Transaction, old: &Value, mut last: Value) -> Result<(), Error> {
     object::metadata_mut(&mut last).insert("resourceVersion".to_owned(), Value::from(tx.revision().to_string()));
     side_effects(call, tx, Some(old), None)?;
-    tx.delete(call.object_key(object::name(old)), encode(&last));
+    tx.delete(call.object_key(object::name(old)), encode_to_keep(&last));
     if is_definition(call) {
         call.server.registry().remove(&call.cluster, old);
     }

@@ -265,7 +265,7 @@ impl Api {
 }
 
 fn body(object: &Value) -> Vec<u8> {
-    object.to_string().into_bytes()
+    serde_json::to_vec(object).expect("a JSON value has only string keys")
 }
 
 impl Error {

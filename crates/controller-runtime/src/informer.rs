@@ -20,6 +20,10 @@ use crate::{Clock, ObjectKey};
 /// First and longest wait before a failed watch starts again.
 const RESTART: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 
+/// Objects of one page of the first list. Parsed they take ten times their text, so a page must stay small beside
+/// the cache it fills.
+const PAGE: u32 = 100;
+
 /// A change of one object, as a handler sees it.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -213,7 +217,7 @@ impl Informer {
 
     async fn run(self, client: Client, clock: Clock) {
         let api: Api<Watched> = Api::all_with(client, &self.inner.resource);
-        let mut events = Box::pin(watcher(api, watcher::Config::default()));
+        let mut events = Box::pin(watcher(api, watcher::Config::default().page_size(PAGE)));
         let mut delay = RESTART.0;
         loop {
             let event = tokio::select! {
@@ -288,7 +292,7 @@ impl Cache {
         if let Some(seen) = &mut self.relisting {
             seen.insert(key.clone());
         }
-        let json: Arc<str> = value.to_string().into();
+        let json: Arc<str> = serde_json::to_string(value).expect("a JSON value has only string keys").into();
         if self.objects.get(&key).is_some_and(|known| *known == json) {
             return false;
         }

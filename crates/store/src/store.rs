@@ -15,20 +15,20 @@ use crate::{Backend, Error, KindKey, Record, RedbBackend, Snapshot, Transaction}
 /// Bounds of a store.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Most events kept for watches, over all kinds. 32768 let a watcher stall for half a minute at a
-    /// thousand writes a second; their structs and list slots cost 8 MiB.
+    /// Most events kept for watches, over all kinds. 16384 let a watcher stall for several seconds at two thousand
+    /// writes a second; their structs and list slots cost 4 MiB.
     pub log_events: usize,
-    /// Most bytes of events kept for watches, over all kinds. 48 MiB hold 20000 writes of 2 KiB, and leave
-    /// 20000 live objects (50 MiB) and everything else in the process far below 400 MiB.
+    /// Most bytes of events kept for watches, over all kinds. 24 MiB hold 10000 writes of 2.5 KiB, and leave
+    /// 25000 live objects (60 MiB) and everything else in the process below 400 MiB.
     pub log_bytes: usize,
     /// Bytes the database may use as cache. All objects are in memory anyway, so it only serves the inner
-    /// nodes of the tree: 16 MiB.
+    /// nodes of the tree and the pages of one commit: 8 MiB.
     pub cache_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { log_events: 32 << 10, log_bytes: 48 << 20, cache_bytes: 16 << 20 }
+        Self { log_events: 16 << 10, log_bytes: 24 << 20, cache_bytes: 8 << 20 }
     }
 }
 
