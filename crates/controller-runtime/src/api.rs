@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use crate::class::{Class, Classify};
 
+/// How the message of a 500 begins that is about an applied object with a value of the wrong type. The prefix is the
+/// whole contract: upstream answers these with 500 and no reason.
+const UNTYPED: &str = "failed to create typed patch object";
+
 /// Calls on one resource, in one namespace or across the cluster.
 #[derive(Clone)]
 pub struct Api {
@@ -299,7 +303,11 @@ impl Error {
     /// The server understood and refused: the object itself is at fault.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self.status_code(), 400 | 403 | 405 | 406 | 413 | 415 | 422)
+        match self.status_code() {
+            // Upstream has no class for an applied object that does not fit its schema.
+            500 => self.message().starts_with(UNTYPED),
+            code => matches!(code, 400 | 403 | 405 | 406 | 413 | 415 | 422),
+        }
     }
 }
 

@@ -42,11 +42,14 @@ impl Anchor {
     }
 
     /// Line and column of the field that a refusal of an API server names first, as in
-    /// `Deployment.apps "web" is invalid: spec.replicas: Invalid value: …`.
+    /// `Deployment.apps "web" is invalid: spec.replicas: Invalid value: …` or
+    /// `failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): .spec.replicas: expected …`.
     #[must_use]
     pub fn refused_field(&self, refusal: &str) -> Option<(usize, usize)> {
-        let (_, errors) = refusal.split_once(" is invalid: ")?;
-        let (field, _) = errors.trim_start_matches('[').split_once(": ")?;
+        let untyped = || refusal.strip_prefix("failed to create typed patch object (")?.split_once("): ");
+        let (_, errors) = refusal.split_once(" is invalid: ").or_else(untyped)?;
+        let errors = errors.trim_start_matches("errors:").trim_start();
+        let (field, _) = errors.trim_start_matches(['[', '.']).split_once(": ")?;
         let path = FieldPath::root().child(field);
         let (line, column) = self.document.position_of(&path).filter(|_| !field.contains(' '))?;
         Some((line + self.above, column))

@@ -38,6 +38,35 @@ async fn what_is_broken_is_reported_and_the_rest_is_deployed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_value_of_the_wrong_type_stops_only_its_object() {
+    let web = |replicas: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  replicas: {replicas}\n  \
+             selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    \
+             spec: {{containers: [{{name: web, image: web}}]}}\n"
+        )
+    };
+    let lab = Lab::start().await;
+    let files = |replicas: &str, value: &str| (web(replicas), config("a", value, ""));
+    let (deployment, a) = files("1", "1");
+    let first = lab.commit(&[("shop/web.yaml", Some(&deployment)), ("shop/a.yaml", Some(&a))]).await;
+    lab.cluster.apply(&lab.app("shop-dev", "shop")).await;
+    lab.synced("shop-dev", &first).await;
+
+    let (deployment, a) = files("three", "2");
+    lab.commit(&[("shop/web.yaml", Some(&deployment)), ("shop/a.yaml", Some(&a))]).await;
+    let app = lab.until("shop-dev", |app| app["status"]["operationState"]["phase"] == "Failed").await;
+    let error = condition(&app, "SyncError").unwrap();
+    assert!(
+        error.contains("shop/web.yaml:5:3: Deployment.apps/shop/web: failed to create typed patch object"),
+        "{error}"
+    );
+    assert!(error.contains(".spec.replicas: expected numeric"), "{error}");
+    assert_eq!(condition(&app, "ComparisonError"), None);
+    assert_eq!(lab.config("a").await.unwrap()["data"]["value"], "2", "the rest is deployed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unreadable_source_changes_nothing() {
     let lab = Lab::start().await;
     let first = lab.commit(&[("shop/a.yaml", Some(&config("a", "1", "")))]).await;
