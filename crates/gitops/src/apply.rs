@@ -96,7 +96,7 @@ async fn apply(job: &Job<'_>, target: &Target) -> Done {
     let written = write(job.cluster, target, &desired).await;
     let (key, known) = (&target.key, job.live.contains_key(&target.key));
     let (status, message, live) = match written {
-        Ok(live) => (SYNCED, format!("{} {}", short(key), if known { "configured" } else { "created" }), Some(live)),
+        Ok(live) => (SYNCED, said(key, if known { "configured" } else { "created" }), Some(live)),
         Err(reason) => (SYNC_FAILED, format!("{}: {key}: {reason}", target.place_of(&reason)), None),
     };
     Done { result: result(key, &target.version, status, message), key: key.clone(), live }
@@ -173,8 +173,9 @@ pub(crate) async fn namespace(
     applied.map_err(|error| Error::Call(cluster.cluster.clone(), error))
 }
 
-/// `deployment.apps/web`, as kubectl and Argo CD name what they did.
-fn short(key: &Key) -> String {
+/// `deployment.apps/web configured`, as kubectl and Argo CD say what they did.
+pub(crate) fn said(key: &Key, done: &str) -> String {
+    let Key { group, name, .. } = key;
     let kind = key.kind.to_lowercase();
-    if key.group.is_empty() { format!("{kind}/{}", key.name) } else { format!("{kind}.{}/{}", key.group, key.name) }
+    if group.is_empty() { format!("{kind}/{name} {done}") } else { format!("{kind}.{group}/{name} {done}") }
 }

@@ -199,16 +199,19 @@ impl Engine {
     }
 
     /// Runs an operation and reports it.
-    async fn sync(&self, look: &mut Look<'_>, run: Run) -> Result<Action, Error> {
+    async fn sync(&self, look: &mut Look<'_>, mut run: Run) -> Result<Action, Error> {
         let mut notices: Vec<Notice> = self.arrival(look).into_iter().collect();
         if run.is_new() {
             let by = if run.is_automated() { "automated sync" } else { "sync" };
             let message = format!("{by} to {}", short(&look.observed.revision));
             notices.push(Notice { reason: "SyncStarted", message, warning: false });
         }
-        self.record(look, notices);
         let recorded = run.is_recorded();
-        let besides = self.besides(&look.subject, &run, &look.aim.commit.sha).await;
+        let mut besides = self.besides(&look.subject, &run, &look.aim.commit.sha).await;
+        if let Some(state) = sync::begin(&look.subject, &look.observed, &mut run) {
+            self.begin(look, state, std::mem::take(&mut besides)).await?;
+        }
+        self.record(look, notices);
         let outcome = sync::run(&look.subject, &mut look.observed, run, &self.views).await;
         look.observed.wrote(&look.subject, &outcome.written, look.memory);
         let (retry_after, finished) = (outcome.retry_after, outcome.finished.is_some());
@@ -219,6 +222,17 @@ impl Engine {
             None if finished && !look.aim.own => Action::requeue_after(CATCH_UP),
             None => Action::resync_after(RESYNC),
         })
+    }
+
+    /// Says that an operation runs before it writes anything: one that is cut short is then known, and finished.
+    async fn begin(&self, look: &mut Look<'_>, state: OperationState, besides: Besides) -> Result<(), Error> {
+        let mut status = look.subject.valid.status.clone();
+        status.operation_state = Some(state);
+        if let Some(app) = self.write(&look.subject.app, &status, besides, look.memory).await? {
+            look.subject.app = app;
+        }
+        look.subject.valid.status = status;
+        Ok(())
     }
 
     async fn report_sync(
@@ -339,12 +353,13 @@ impl Engine {
         status: &ApplicationStatus,
         besides: Besides,
         memory: &mut Memory,
-    ) -> Result<(), Error> {
-        if let Some(version) = report::write(&self.control, app, status, &besides).await? {
-            memory.written = Some(version);
+    ) -> Result<Option<Value>, Error> {
+        let written = report::write(&self.control, app, status, &besides).await?;
+        if let Some(version) = written.as_ref().and_then(object::resource_version) {
+            memory.written = Some(version.to_owned());
             memory.written_at = Some(self.control.clock.now());
         }
-        Ok(())
+        Ok(written)
     }
 
     fn record(&self, look: &mut Look<'_>, notices: Vec<Notice>) {

@@ -46,7 +46,7 @@ pub(crate) fn applications(control: &Context, namespace: &str) -> api::Api {
     control.api(&resource, Some(namespace))
 }
 
-/// Writes a status, if it differs from the one the application has. Gives the resource version that was written.
+/// Writes a status, if it differs from the one the application has. Gives the application as it is then.
 ///
 /// The CRD has no status subresource (as upstream), so this is a merge patch of the object that holds nothing but
 /// what changed; taking up an operation also insists on the version that was read.
@@ -55,15 +55,14 @@ pub(crate) async fn write(
     app: &Value,
     status: &ApplicationStatus,
     besides: &Besides,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Value>, Error> {
     let status = serde_json::to_value(status).expect("a status holds strings, numbers, lists and maps");
     let old = app.get("status").cloned().unwrap_or_else(|| json!({}));
     let Some(patch) = patch(app, difference(&old, &status), besides) else { return Ok(None) };
     let name = object::name(app);
     let api = applications(control, object::namespace(app).unwrap_or_default());
     let written = api.merge_patch(MANAGER, name, None, &patch).await;
-    let written = written.map_err(|source| Error { name: name.to_owned(), source })?;
-    Ok(object::resource_version(&written).map(str::to_owned))
+    written.map(Some).map_err(|source| Error { name: name.to_owned(), source })
 }
 
 fn patch(app: &Value, status: Option<Value>, besides: &Besides) -> Option<Value> {

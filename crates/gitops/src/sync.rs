@@ -7,13 +7,14 @@ use std::time::Duration;
 use mainstay_api::argoproj::{NamespaceMetadata, OperationState, SyncResult};
 use mainstay_apimachinery::{GroupVersionKind, object};
 use mainstay_controller_runtime::clock::format_seconds;
-use mainstay_telemetry::Thread;
+use mainstay_telemetry::{Thread, thread};
 use serde_json::Value;
 
 use crate::apply::{self, Done, Job};
 use crate::fetch::LiveViews;
 use crate::observe::{Observed, Subject};
 use crate::plan::autosync;
+use crate::plan::compare;
 use crate::plan::key::Key;
 use crate::plan::operation::{self, SYNC_FAILED, SYNCED, Step};
 use crate::plan::options::{FAIL_ON_SHARED, RESPECT_IGNORED, SyncOptions};
@@ -47,6 +48,38 @@ struct Sync<'a> {
     revision: String,
     run: Run,
     written: Vec<(Key, Value)>,
+}
+
+/// The state to report before an operation writes anything to the destination. `None` for one that goes on, whose
+/// state is there already, and for one with nothing to write.
+pub(crate) fn begin(subject: &Subject, observed: &Observed, run: &mut Run) -> Option<OperationState> {
+    if !run.is_new() {
+        recall(subject, observed, run);
+        return None;
+    }
+    if run.sync().dry_run || pending(observed, run, &options(subject, run)).0.is_empty() {
+        return None;
+    }
+    run.started_at = subject.cluster.clock.now_rfc3339();
+    let sync = Sync { subject, revision: observed.revision.clone(), run: run.clone(), written: Vec::new() };
+    Some(sync.state("Running", "one or more tasks are running".to_owned()))
+}
+
+/// Tells what an operation had applied that was cut short before it could report: what is as desired and carries its
+/// thread. So the next wave waits for it.
+fn recall(subject: &Subject, observed: &Observed, run: &mut Run) {
+    if !run.results.is_empty() || run.retries > 0 || !run.is_recorded() {
+        return;
+    }
+    let cause = Thread::of_commit(&subject.valid.source.repo_url, &observed.revision).to_string();
+    let caused = |key: &Key| {
+        let live = observed.live.get(key);
+        live.and_then(|live| object::annotation(live, thread::ANNOTATION)) == Some(cause.as_str())
+    };
+    let resources = observed.comparison.resources.iter();
+    let applied = resources.filter(|resource| resource.sync == compare::Sync::Synced && caused(&resource.key));
+    let result = |key: &Key, version: &str| operation::result(key, version, SYNCED, apply::said(key, "unchanged"));
+    run.results = applied.map(|one| (one.key.clone(), result(&one.key, &one.version))).collect();
 }
 
 /// Runs an operation as far as it goes.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use mainstay_api::argoproj::{Initiator, Operation, OperationState, Retry, SyncOperation};
 
 use super::autosync::{self, Decision};
+use super::compare::Sync;
 use super::operation::{self, Results};
 use crate::validate::Validated;
 
@@ -94,7 +95,11 @@ pub fn next(valid: &Validated, input: &autosync::Input<'_>) -> Turn {
     }
     match running(valid) {
         Some(state) if !superseded(state, input.revision) => resume(valid, state, input.now),
-        Some(_) => automated(&autosync::Input { last: None, ..input.clone() }),
+        Some(state) => match automated(&autosync::Input { last: None, ..input.clone() }) {
+            // The newer commit asks for nothing: what was begun is done, and has only to be said so.
+            Turn::Nothing if input.comparison.sync == Sync::Synced => resume(valid, state, input.now),
+            turn => turn,
+        },
         None => automated(input),
     }
 }

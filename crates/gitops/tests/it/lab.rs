@@ -1,12 +1,14 @@
 //! A control cluster with a member, a repository, and GitOps running between them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
 use mainstay_api::argoproj;
 use mainstay_apimachinery::{GroupVersionKind, object};
 use mainstay_apiserver::Identity;
-use mainstay_controller_runtime::{Api, Context, DeleteOptions};
+use mainstay_controller_runtime::context::Seams;
+use mainstay_controller_runtime::{Api, CancellationToken, Context, DeleteOptions, IdleProbe};
 use mainstay_git::{Author, Change, GitHost, HostOptions, NewCommit, Options, Repositories};
 use mainstay_gitops::{Clusters, GitopsContext, Pushed};
 use mainstay_testkit::{Setup, TestCluster, build};
@@ -38,6 +40,12 @@ impl Clusters for Members {
 
 impl Lab {
     pub(crate) async fn start() -> Self {
+        let lab = Self::without_gitops().await;
+        lab.run_gitops();
+        lab
+    }
+
+    pub(crate) async fn without_gitops() -> Self {
         let cluster = Setup::default().clusters(&[CONTROL, MEMBER]).start().await;
         for definition in argoproj::custom_resource_definitions() {
             cluster.apply(&definition).await;
@@ -50,15 +58,32 @@ impl Lab {
         host.create("apps").await.unwrap();
         host.add_base_url("http://127.0.0.1:1/git");
         let url = host.url("apps").unwrap();
-        let lab = Self { cluster, url, host, _directory: directory };
-        lab.run_gitops();
-        lab
+        Self { cluster, url, host, _directory: directory }
     }
 
     /// Starts GitOps; a second time beside the first, which must not matter.
     pub(crate) fn run_gitops(&self) {
         let identity = Identity::controller("gitops");
-        let members: Vec<Context> = [CONTROL, MEMBER].map(|name| self.cluster.context(name, &identity)).into();
+        self.run_gitops_in([CONTROL, MEMBER].map(|name| self.cluster.context(name, &identity)).into());
+    }
+
+    /// Starts GitOps that is killed when it is about to report a sync of which it has applied something.
+    pub(crate) fn run_gitops_killed_before_it_reports(&self) {
+        let seams = Seams {
+            probe: IdleProbe::new(),
+            shutdown: self.cluster.seams().shutdown.child_token(),
+            ..self.cluster.seams().clone()
+        };
+        let mortal = Mortal { dead: seams.shutdown.clone(), applied: Arc::default() };
+        let identity = Identity::controller("gitops");
+        let context = |name| {
+            let client = mortal.client(self.cluster.server().client(name, identity.clone()));
+            Context::new(name, client, seams.clone())
+        };
+        self.run_gitops_in([CONTROL, MEMBER].map(context).into());
+    }
+
+    fn run_gitops_in(&self, members: Vec<Context>) {
         let control = members[0].clone();
         let cache = self._directory.path().join("mirrors");
         let repositories = Repositories::new(Options::new(cache).with_host(self.host.clone()));
@@ -149,6 +174,37 @@ impl Lab {
         // On a paused clock all times are the same.
         events.sort_by_key(|event| resource_version(event).parse::<u64>().unwrap());
         events.iter().map(|event| event["reason"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// Ends a process between two of its calls.
+#[derive(Clone)]
+struct Mortal {
+    dead: CancellationToken,
+    applied: Arc<AtomicBool>,
+}
+
+impl Mortal {
+    /// A client whose calls are never answered once an Application is to be written after a ConfigMap was.
+    fn client(&self, client: kube::Client) -> kube::Client {
+        let mortal = self.clone();
+        let calls = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            let (mortal, client) = (mortal.clone(), client.clone());
+            let is_of = |plural: &str| request.method() == "PATCH" && request.uri().path().contains(plural);
+            let (reports, applies) = (is_of("/applications/"), is_of("/configmaps/"));
+            async move {
+                if reports && mortal.applied.load(Ordering::Relaxed) {
+                    mortal.dead.cancel();
+                }
+                if mortal.dead.is_cancelled() {
+                    std::future::pending::<()>().await;
+                }
+                let answer = client.send(request).await;
+                mortal.applied.fetch_or(applies, Ordering::Relaxed);
+                answer
+            }
+        });
+        kube::Client::new(calls, "default")
     }
 }
 

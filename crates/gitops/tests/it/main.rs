@@ -8,6 +8,7 @@ mod create_namespace;
 mod finalizer;
 mod golden;
 mod instances;
+mod killed;
 mod lab;
 mod project_restrictions;
 mod prune;

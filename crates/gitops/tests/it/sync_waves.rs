@@ -1,7 +1,7 @@
 //! Order, and waiting for health between waves.
 
 use crate::lab::{Lab, config};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const DEPLOYMENT: &str = "apiVersion: apps/v1
 kind: Deployment
@@ -20,9 +20,12 @@ async fn a_wave_waits_for_the_one_before_to_be_healthy() {
     let second = config("second", "1", "argocd.argoproj.io/sync-wave: '1'");
     let sha = lab.commit(&[("shop/web.yaml", Some(DEPLOYMENT)), ("shop/second.yaml", Some(&second))]).await;
     lab.cluster.apply(&lab.app("shop-dev", "shop")).await;
-    let app = lab.until("shop-dev", |app| app["status"]["operationState"]["phase"] == "Running").await;
-    let message = app["status"]["operationState"]["message"].as_str().unwrap();
-    assert!(message.starts_with("waiting for healthy state of Deployment.apps/shop/web"), "{message}");
+    let waits = |app: &Value| {
+        let state = &app["status"]["operationState"];
+        let message = state["message"].as_str().unwrap_or_default();
+        state["phase"] == "Running" && message.starts_with("waiting for healthy state of Deployment.apps/shop/web")
+    };
+    lab.until("shop-dev", waits).await;
     lab.cluster.settle().await;
     assert!(lab.config("second").await.is_none());
 
