@@ -18,6 +18,7 @@ mod handler;
 pub mod identity;
 mod kubeconfig;
 mod lifecycle;
+pub mod listen;
 mod managers;
 mod negotiate;
 pub mod openapi;

@@ -1,12 +1,10 @@
-//! The server over HTTPS: a certificate authority of its own, certificates from it, and slow clients cut off.
-//! It must not know requests.
+//! The server over HTTPS: a certificate authority of its own, and certificates from it.
+//! It must not know connections or requests.
 
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum_server::Handle;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use mainstay_controller_runtime::{CancellationToken, Clock};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -14,7 +12,9 @@ use rcgen::{
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
 
+use crate::listen::{self, Services};
 use crate::server::ApiServer;
 
 /// Why HTTPS cannot be served.
@@ -60,9 +60,6 @@ pub struct LocalCa {
 const CA_LIFETIME: Duration = Duration::from_hours(10 * 365 * 24);
 /// Certificates are valid from a little before they are made, for clients whose clocks are behind.
 const BACKDATED: Duration = Duration::from_hours(1);
-/// Time a client has for sending the headers of a request, and for finishing its requests at a shutdown.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 impl LocalCa {
     /// A new authority.
@@ -138,45 +135,19 @@ impl ApiServer {
         certified: &Certified,
         shutdown: CancellationToken,
     ) -> Result<(), Error> {
-        serve_https(self.router(), listener, certified, shutdown).await
+        let services = Services { secure: self.router(), plain: None, tls: acceptor(certified)? };
+        listener.set_nonblocking(true).map_err(Error::Serve)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Serve)?;
+        listen::serve(listener, services, shutdown).await;
+        Ok(())
     }
 }
 
-/// Serves a router over HTTPS until shutdown.
-///
-/// # Errors
-/// When the certificate or the listener cannot be used.
-pub async fn serve_https(
-    router: axum::Router,
-    listener: TcpListener,
-    certified: &Certified,
-    shutdown: CancellationToken,
-) -> Result<(), Error> {
-    let config = RustlsConfig::from_config(Arc::new(server_config(certified)?));
-    let handle = Handle::new();
-    let stopping = handle.clone();
-    let watcher = tokio::spawn(async move {
-        shutdown.cancelled().await;
-        stopping.graceful_shutdown(Some(SHUTDOWN_GRACE));
-    });
-    let acceptor = RustlsAcceptor::new(config).handshake_timeout(HEADER_TIMEOUT);
-    listener.set_nonblocking(true).map_err(Error::Serve)?;
-    let mut server = axum_server::from_tcp(listener).map_err(Error::Serve)?.acceptor(acceptor).handle(handle);
-    server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    server.http_builder().http2().timer(hyper_util::rt::TokioTimer::new()).keep_alive_interval(Some(KEEP_ALIVE));
-    let served = server.serve(router.into_make_service()).await.map_err(Error::Serve);
-    watcher.abort();
-    served
-}
-
-/// HTTP/2 connections are asked this often whether they are alive.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-
-/// The TLS configuration of a server with this certificate: HTTP/2 and HTTP/1.1.
+/// Does the handshakes of a server with this certificate, for HTTP/2 and HTTP/1.1.
 ///
 /// # Errors
 /// When the certificate or its key cannot be read.
-pub fn server_config(certified: &Certified) -> Result<rustls::ServerConfig, Error> {
+pub fn acceptor(certified: &Certified) -> Result<TlsAcceptor, Error> {
     let chain = CertificateDer::pem_slice_iter(certified.certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|error| failed("server", &error))?;
     let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).map_err(|error| failed("server", &error))?;
@@ -187,5 +158,5 @@ pub fn server_config(certified: &Certified) -> Result<rustls::ServerConfig, Erro
     let mut config =
         builder.with_no_client_auth().with_single_cert(chain, key).map_err(|error| failed("server", &error))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }

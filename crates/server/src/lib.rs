@@ -8,7 +8,6 @@ mod clusters;
 mod data_dir;
 mod engines;
 mod error;
-mod listen;
 mod plain;
 mod seed;
 mod server;

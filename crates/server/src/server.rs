@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use kube::Client;
+use mainstay_apiserver::listen::{self, Services};
 use mainstay_apiserver::tls::{self, Certified, LocalCa};
 use mainstay_apiserver::{ApiServer, DEFAULT_CLUSTER, Identity, Kubeconfig};
 use mainstay_controller_runtime::context::Seams;
@@ -15,11 +16,9 @@ use mainstay_portal::PortalContext;
 use mainstay_simcluster::LocalAuthority;
 use mainstay_store::Store;
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use crate::data_dir::DataDir;
 use crate::engines::Engines;
-use crate::listen::{self, Services};
 use crate::seed::IN_CLUSTER_URL;
 use crate::{Error, plain, seed};
 
@@ -154,15 +153,14 @@ impl Server {
         let own = self.address.ip().to_string();
         let names = [&own, "localhost", "127.0.0.1", "::1"];
         let certified = authority.issue("mainstay", &names, CERTIFICATE_LIFETIME).map_err(failed)?;
-        let config = tls::server_config(&certified).map_err(failed)?;
         let mut hosts: Vec<String> = LOOPBACK.iter().map(|host| (*host).to_owned()).collect();
         if !hosts.contains(&own) {
             hosts.push(own);
         }
         Ok(Services {
             secure: self.api.router(),
-            plain: plain::router(self.portal(), self.git.router(), hosts),
-            tls: TlsAcceptor::from(Arc::new(config)),
+            plain: Some(plain::router(self.portal(), self.git.router(), hosts)),
+            tls: tls::acceptor(&certified).map_err(failed)?,
         })
     }
 

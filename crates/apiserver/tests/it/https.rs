@@ -9,6 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig as File};
 use mainstay_apiserver::tls::LocalCa;
 use mainstay_apiserver::{Identity, Kubeconfig};
 use mainstay_controller_runtime::{CancellationToken, Clock};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{create_config_map, server};
 
@@ -40,6 +41,18 @@ async fn a_client_with_the_kubeconfig_is_let_in_and_one_without_a_token_is_not()
             Err(other) => panic!("{other}"),
         }
     }
+    let said = plain_request(url.trim_start_matches("https://")).await;
+    assert!(said.starts_with("HTTP/1.1 400 "), "{said}");
+    assert!(said.ends_with("Client sent an HTTP request to an HTTPS server.\n"), "{said}");
     shutdown.cancel();
     serving.await.unwrap().unwrap();
+}
+
+/// What somebody hears who forgets TLS.
+async fn plain_request(address: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.unwrap();
+    said
 }
