@@ -14,6 +14,24 @@ const TOMBSTONES: usize = 4096;
 
 type Entry = (GroupVersionKind, ObjectKey);
 
+/// An object as it was written. Kept as text, which takes a tenth of a parsed value: it may wait here for long.
+struct Written {
+    version: u64,
+    uid: String,
+    text: Box<str>,
+}
+
+impl Written {
+    fn new(mut object: Value) -> Self {
+        object::metadata_mut(&mut object).remove("managedFields");
+        Self { version: version(&object), uid: object::uid(&object).to_owned(), text: object.to_string().into() }
+    }
+
+    fn object(&self) -> Value {
+        serde_json::from_str(&self.text).expect("it was serialised here")
+    }
+}
+
 /// The objects written lately, by the instance they belong to (or are), kind and name.
 #[derive(Default)]
 pub struct Recent {
@@ -22,7 +40,7 @@ pub struct Recent {
 
 #[derive(Default)]
 struct State {
-    objects: HashMap<String, BTreeMap<Entry, Value>>,
+    objects: HashMap<String, BTreeMap<Entry, Written>>,
     gone: HashSet<String>,
     gone_in_order: VecDeque<String>,
 }
@@ -41,10 +59,9 @@ impl Recent {
     pub fn put(&self, gvk: &GroupVersionKind, object: &Value) {
         let mut state = self.state();
         if !state.gone.contains(object::uid(object)) {
-            let mut object = object.clone();
-            object::metadata_mut(&mut object).remove("managedFields");
-            let entry = (gvk.clone(), ObjectKey::of(&object));
-            state.objects.entry(owner(&object).to_owned()).or_default().insert(entry, object);
+            let entry = (gvk.clone(), ObjectKey::of(object));
+            let written = Written::new(object.clone());
+            state.objects.entry(owner(object).to_owned()).or_default().insert(entry, written);
         }
     }
 
@@ -53,7 +70,7 @@ impl Recent {
         let mut state = self.state();
         let uid = object::uid(deleted);
         if let Some(objects) = state.objects.get_mut(owner(deleted)) {
-            objects.retain(|_, object| object::uid(object) != uid);
+            objects.retain(|_, written| written.uid != uid);
         }
         if state.gone.insert(uid.to_owned()) {
             state.gone_in_order.push_back(uid.to_owned());
@@ -76,7 +93,7 @@ impl Recent {
         let Some(objects) = state.objects.get_mut(owner(&cached)) else { return cached };
         let entry = (gvk.clone(), ObjectKey::of(&cached));
         match objects.get(&entry) {
-            Some(written) if version(&cached) < version(written) => written.clone(),
+            Some(written) if version(&cached) < written.version => written.object(),
             _ => {
                 objects.remove(&entry);
                 cached
@@ -93,7 +110,7 @@ impl Recent {
         for child in cached {
             let entry = (gvk.clone(), ObjectKey::of(&child));
             match objects.get(&entry) {
-                Some(written) if version(&child) < version(written) => children.push(written.clone()),
+                Some(written) if version(&child) < written.version => children.push(written.object()),
                 _ => {
                     objects.remove(&entry);
                     children.push(child);
@@ -101,10 +118,9 @@ impl Recent {
             }
             seen.insert(entry.1);
         }
-        let unseen = objects
-            .iter()
-            .filter(|((kind, key), object)| kind == gvk && !seen.contains(key) && object::uid(object) != uid);
-        children.extend(unseen.map(|(_, object)| object.clone()));
+        let unseen =
+            objects.iter().filter(|((kind, key), written)| kind == gvk && !seen.contains(key) && written.uid != uid);
+        children.extend(unseen.map(|(_, written)| written.object()));
         if objects.is_empty() {
             state.objects.remove(uid);
         }
