@@ -1,4 +1,4 @@
-//! The EndpointSlice and Endpoints of a Service, from the pods it selects. It must not know a clock or a client.
+//! The EndpointSlice of a Service, from the pods it selects. It must not know a clock or a client.
 //! Upstream: `endpointslice/reconciler.go`; one slice per Service, of at most 1000 endpoints.
 
 use mainstay_apimachinery::object;
