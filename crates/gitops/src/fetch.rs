@@ -2,6 +2,7 @@
 //! says an apply would do.
 //! It must not decide anything.
 
+mod children;
 mod definitions;
 mod desired;
 mod live;

@@ -50,6 +50,8 @@ pub(crate) struct Observed {
     pub(crate) live: Live,
     /// Kinds whose objects have to report before they are healthy.
     pub(crate) reporting: Reporting,
+    /// Images of what live instances made.
+    pub(crate) made: BTreeSet<String>,
     pub(crate) predictions: BTreeMap<Key, Prediction>,
     pub(crate) comparison: Comparison,
     /// Why nothing may be pruned.
@@ -83,7 +85,7 @@ pub(crate) async fn observe(
         targets: targets.by_key.values().map(|target| (&target.key, target.version.as_str())).collect(),
         before: managed_before(valid),
     };
-    let View { mut live, reporting } = views.read(&wanted).await?;
+    let View { mut live, reporting, images } = views.read(&wanted).await?;
     memory.overlay.lay_over(&mut live, subject.cluster.clock.now());
     let rules = &valid.spec.ignore_differences;
     let predictions = fetch::predict(&subject.cluster, &targets.by_key, &live, rules, &mut memory.verdicts).await?;
@@ -94,6 +96,7 @@ pub(crate) async fn observe(
         targets,
         live,
         reporting,
+        made: images,
         predictions,
         comparison: Comparison::default(),
         unblocked: false,

@@ -6,11 +6,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mainstay_apimachinery::GroupVersionKind;
+use mainstay_apimachinery::{GroupVersionKind, object};
 use mainstay_controller_runtime::{ApiResource, Context, Event, Informer, ObjectKey, WorkQueue};
 use serde_json::Value;
 
 use super::Error;
+use super::children::Children;
 use super::definitions::Definitions;
 use crate::plan::compare::{self, Live};
 use crate::plan::health::{self, Reporting};
@@ -25,17 +26,35 @@ const SETTLE_PER_OBJECT: Duration = Duration::from_millis(1);
 const SETTLE_MAX: Duration = Duration::from_secs(2);
 
 /// How long a first list may take.
-const SYNC_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const SYNC_LIMIT: Duration = Duration::from_secs(30);
 
 /// Views of live objects.
 pub(crate) struct LiveViews {
-    namespace: String,
-    queue: WorkQueue<ObjectKey>,
+    alarm: Alarm,
     hooked: Mutex<HashSet<(String, ApiResource)>>,
-    sizes: Arc<Mutex<HashMap<String, u32>>>,
     definitions: Definitions,
+    children: Children,
     /// Applications with kinds that their destination does not serve, by cluster.
     lacking: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
+}
+
+/// Wakes applications when something of theirs has changed.
+#[derive(Clone)]
+pub(super) struct Alarm {
+    namespace: String,
+    queue: WorkQueue<ObjectKey>,
+    /// How many objects each application has.
+    sizes: Arc<Mutex<HashMap<String, u32>>>,
+}
+
+impl Alarm {
+    /// Wakes an application once its objects have settled. One that was never compared looks for itself when its turn
+    /// comes.
+    pub(super) fn ring(&self, app: &str) {
+        let Some(size) = lock(&self.sizes).get(app).copied() else { return };
+        let delay = SETTLE.saturating_add(SETTLE_PER_OBJECT.saturating_mul(size)).min(SETTLE_MAX);
+        self.queue.add_after(ObjectKey::new(self.namespace.clone(), app), delay);
+    }
 }
 
 /// What is live.
@@ -45,6 +64,8 @@ pub(crate) struct View {
     pub(crate) live: Live,
     /// Which of their kinds are healthy only when they say so.
     pub(crate) reporting: Reporting,
+    /// Images of what their instances made.
+    pub(crate) images: BTreeSet<String>,
 }
 
 /// What an application asks to see.
@@ -63,11 +84,10 @@ impl LiveViews {
     /// Views that wake applications of a namespace through a queue.
     pub(crate) fn new(namespace: &str, queue: WorkQueue<ObjectKey>) -> Self {
         Self {
-            namespace: namespace.to_owned(),
-            queue,
+            alarm: Alarm { namespace: namespace.to_owned(), queue, sizes: Arc::default() },
             hooked: Mutex::default(),
-            sizes: Arc::default(),
             definitions: Definitions::default(),
+            children: Children::default(),
             lacking: Arc::default(),
         }
     }
@@ -84,7 +104,7 @@ impl LiveViews {
                 kinds.entry(gvk.clone()).or_default();
             }
         }
-        let View { mut live, mut reporting } = View::default();
+        let View { mut live, mut reporting, .. } = View::default();
         for (gvk, keys) in kinds {
             let Some(informer) = self.informer(wanted.cluster, &gvk).await? else { continue };
             if self.is_made_for_graph(wanted.cluster, informer.resource()).await {
@@ -101,8 +121,11 @@ impl LiveViews {
             }
         }
         let size = u32::try_from(live.len()).unwrap_or(u32::MAX);
-        lock(&self.sizes).insert(wanted.app.to_owned(), size);
-        Ok(View { live, reporting })
+        lock(&self.alarm.sizes).insert(wanted.app.to_owned(), size);
+        let instances = live.iter().filter(|(key, _)| reporting.is_instance(key));
+        let instances = instances.map(|(_, object)| object::uid(object).to_owned()).collect();
+        let images = self.children.images(wanted.cluster, wanted.app, &instances, &self.alarm).await;
+        Ok(View { live, reporting, images })
     }
 
     async fn is_made_for_graph(&self, cluster: &Context, resource: &ApiResource) -> bool {
@@ -133,14 +156,11 @@ impl LiveViews {
 
     /// Wakes the application that tracks an object, or did, when something changed that it looks at.
     fn waker(&self) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
-        let (queue, namespace, sizes) = (self.queue.clone(), self.namespace.clone(), Arc::clone(&self.sizes));
+        let alarm = self.alarm.clone();
         let shown: Mutex<HashMap<ObjectKey, Shown>> = Mutex::default();
         move |event| {
             for app in concerned(&mut lock(&shown), event) {
-                // An application that was never compared looks for itself when its turn comes.
-                let Some(size) = lock(&sizes).get(&app).copied() else { continue };
-                let delay = SETTLE.saturating_add(SETTLE_PER_OBJECT.saturating_mul(size)).min(SETTLE_MAX);
-                queue.add_after(ObjectKey::new(namespace.clone(), app), delay);
+                alarm.ring(&app);
             }
         }
     }
@@ -158,18 +178,19 @@ impl LiveViews {
     }
 
     fn watch_definitions(&self, cluster: &Context) {
-        let (queue, namespace, lacking) = (self.queue.clone(), self.namespace.clone(), Arc::clone(&self.lacking));
+        let (alarm, lacking) = (self.alarm.clone(), Arc::clone(&self.lacking));
         let name = cluster.cluster.clone();
         self.definitions.watch(cluster, move || {
             for app in lock(&lacking).get(&name).into_iter().flatten() {
-                queue.add_after(ObjectKey::new(namespace.clone(), app.as_str()), SETTLE);
+                alarm.queue.add_after(ObjectKey::new(alarm.namespace.clone(), app.as_str()), SETTLE);
             }
         });
     }
 
     /// Forgets an application.
     pub(crate) fn forget(&self, app: &str) {
-        lock(&self.sizes).remove(app);
+        lock(&self.alarm.sizes).remove(app);
+        self.children.forget(app);
         for apps in lock(&self.lacking).values_mut() {
             apps.remove(app);
         }
@@ -208,7 +229,7 @@ fn seen(object: &Value) -> u64 {
     hasher.finish()
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

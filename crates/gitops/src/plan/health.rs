@@ -29,7 +29,13 @@ impl Reporting {
     fn has(&self, key: &Key) -> bool {
         // A graph's own status is as sure to come.
         let graph = key.group == kro::GROUP && key.kind == kro::KIND;
-        graph || self.0.contains(&key.group_kind())
+        graph || self.is_instance(key)
+    }
+
+    /// Whether an object is an instance of a graph.
+    #[must_use]
+    pub fn is_instance(&self, key: &Key) -> bool {
+        self.0.contains(&key.group_kind())
     }
 }
 

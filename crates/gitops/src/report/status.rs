@@ -1,17 +1,17 @@
 //! Builds the status of an Application from what was observed, as Argo CD shows it.
 //! It must not write it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mainstay_api::argoproj::{
     ApplicationStatus, ComparedTo, Condition, HealthStatus, OperationState, ResourceStatus, Summary, SyncStatus,
 };
-use serde_json::Value;
 
 use crate::observe::{Observed, Subject};
 use crate::plan::compare::Resource;
 use crate::plan::health::{self, Health, Judge, Status};
+use crate::plan::images;
 use crate::plan::key::Key;
 use crate::plan::target::Target;
 
@@ -213,27 +213,13 @@ pub(crate) fn conditions(old: &[Condition], found: Vec<(&'static str, String)>, 
 }
 
 fn summary(observed: &Observed) -> Summary {
-    let mut images: Vec<String> = observed.live.values().flat_map(images).collect();
-    images.sort();
-    images.dedup();
+    let images: BTreeSet<String> = observed.live.values().flat_map(images::of).chain(observed.made.clone()).collect();
     let applications = observed
         .comparison
         .resources
         .iter()
         .any(|resource| resource.key.kind == "Application" && resource.key.group == mainstay_api::argoproj::GROUP);
-    Summary { external_urls: Vec::new(), images, is_app_of_apps: applications }
-}
-
-/// Container images in an object's pod template, or in a pod.
-fn images(live: &Value) -> Vec<String> {
-    let template = ["/spec/template/spec", "/spec/jobTemplate/spec/template/spec", "/spec"];
-    let Some(spec) =
-        template.iter().find_map(|pointer| live.pointer(pointer).filter(|spec| spec.get("containers").is_some()))
-    else {
-        return Vec::new();
-    };
-    let lists = ["initContainers", "containers"].iter().filter_map(|list| spec.get(*list)?.as_array());
-    lists.flatten().filter_map(|container| container.get("image")?.as_str().map(str::to_owned)).collect()
+    Summary { external_urls: Vec::new(), images: images.into_iter().collect(), is_app_of_apps: applications }
 }
 
 #[cfg(test)]
@@ -262,11 +248,5 @@ mod tests {
         assert!(!differs_in_detail(&old, &status("Healthy", "Healthy")));
         assert!(!differs_in_detail(&old, &old), "there is nothing to report");
         assert_eq!([pace(7), pace(300)], [None, Some(Duration::from_millis(1200))]);
-    }
-
-    #[test]
-    fn images_come_from_pod_templates() {
-        let deployment = serde_json::json!({"spec": {"template": {"spec": {"initContainers": [{"image": "b"}], "containers": [{"image": "a"}]}}}});
-        assert_eq!(images(&deployment), ["b", "a"]);
     }
 }

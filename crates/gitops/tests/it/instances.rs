@@ -57,6 +57,37 @@ async fn an_instance_has_to_report_on_its_present_generation() {
     lab.until("shop-dev", |app| health(app) == "Healthy").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn images_of_what_an_instance_made_are_told() {
+    let lab = Lab::start().await;
+    let crds = lab.member(("apiextensions.k8s.io/v1", "CustomResourceDefinition"), "").await;
+    crds.create("test", &definition()).await.unwrap();
+    let sha = lab.commit(&[("shop/s.yaml", Some("apiVersion: x.io/v1\nkind: Shop\nmetadata: {name: s}\n"))]).await;
+    lab.cluster.apply(&lab.app("shop-dev", "shop")).await;
+    lab.synced("shop-dev", &sha).await;
+    let shop = lab.member(SHOP, "shop").await.get("s").await.unwrap().unwrap();
+
+    let mut web = mainstay_testkit::build::deployment("shop", "web", 1, "registry.example/web:1");
+    web["metadata"]["labels"]["kro.run/instance-id"] = shop["metadata"]["uid"].clone();
+    let deployments = lab.member(("apps/v1", "Deployment"), "shop").await;
+    deployments.create("kro", &web).await.unwrap();
+    let shows = |images: Value| move |app: &Value| app["status"]["summary"]["images"] == images;
+    lab.until("shop-dev", shows(json!(["registry.example/web:1"]))).await;
+
+    lab.cluster.settle().await;
+    let before = (lab.cluster.server().snapshot().revision(), lab.cluster.server().calls());
+    let scaled = json!({"spec": {"replicas": 2}});
+    deployments.merge_patch("kro", "web", None, &scaled).await.unwrap();
+    lab.cluster.settle().await;
+    let after = (lab.cluster.server().snapshot().revision(), lab.cluster.server().calls());
+    assert_eq!(after, (before.0 + 1, before.1 + 1), "only a change of images is looked at");
+
+    let newer =
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "registry.example/web:2"}]}}}});
+    deployments.merge_patch("kro", "web", None, &newer).await.unwrap();
+    lab.until("shop-dev", shows(json!(["registry.example/web:2"]))).await;
+}
+
 const GRAPH: &str = "# two resources that need each other
 apiVersion: kro.run/v1alpha1
 kind: ResourceGraphDefinition
