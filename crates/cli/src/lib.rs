@@ -13,6 +13,7 @@ mod suggest;
 mod template;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -24,7 +25,7 @@ use crate::error::Error;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     mainstay_telemetry::tracing_setup::init(arguments.default_log_filter(), false);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return report(&Error::Runtime(error)),
     };
@@ -34,6 +35,16 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&error),
     }
+}
+
+/// Few threads for blocking work (reading git), and long-lived: each keeps a heap of its own, and what a thread that
+/// ends leaves behind is not given back for long.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(8)
+        .thread_keep_alive(Duration::from_secs(600))
+        .enable_all()
+        .build()
 }
 
 async fn run(arguments: Arguments) -> Result<(), Error> {

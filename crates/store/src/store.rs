@@ -15,10 +15,10 @@ use crate::{Backend, Error, KindKey, Record, RedbBackend, Snapshot, Transaction}
 /// Bounds of a store.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Most events kept for watches, over all kinds. 16384 let a watcher stall for several seconds at two thousand
-    /// writes a second; their structs and list slots cost 4 MiB.
+    /// Most events kept for watches, over all kinds. 8192 let a watcher stall for seconds at two thousand writes a
+    /// second; their structs and list slots cost 2 MiB.
     pub log_events: usize,
-    /// Most bytes of events kept for watches, over all kinds. 24 MiB hold 10000 writes of 2.5 KiB, and leave
+    /// Most bytes of events kept for watches, over all kinds. 12 MiB hold 5000 writes of 2.5 KiB, and leave
     /// 25000 live objects (60 MiB) and everything else in the process below 400 MiB.
     pub log_bytes: usize,
     /// Bytes the database may use as cache. All objects are in memory anyway, so it only serves the inner
@@ -28,7 +28,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { log_events: 16 << 10, log_bytes: 24 << 20, cache_bytes: 8 << 20 }
+        Self { log_events: 8 << 10, log_bytes: 12 << 20, cache_bytes: 8 << 20 }
     }
 }
 
@@ -49,10 +49,10 @@ impl Store {
     /// Opens or makes a durable store in a file.
     ///
     /// # Errors
-    /// When the file cannot be opened or read, or another process holds it.
+    /// [`Error::Locked`] when another store holds the file; [`Error::Open`] when it cannot be opened or read.
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
         let failed = |reason: String| Error::Open { path: path.to_owned(), reason };
-        let backend = RedbBackend::open(path, options.cache_bytes).map_err(|error| failed(error.to_string()))?;
+        let backend = RedbBackend::open(path, options.cache_bytes)?;
         Self::with_backend(Box::new(backend), options).map_err(|error| match error {
             Error::Open { reason, .. } => failed(reason),
             other => other,
