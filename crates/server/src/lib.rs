@@ -8,6 +8,7 @@ mod clusters;
 mod data_dir;
 mod engines;
 mod error;
+mod hosts;
 mod plain;
 mod seed;
 mod server;

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 
 use crate::data_dir::DataDir;
 use crate::engines::Engines;
+use crate::hosts::{Hosts, hostname};
 use crate::seed::IN_CLUSTER_URL;
 use crate::{Error, plain, seed};
 
@@ -26,8 +27,6 @@ use crate::{Error, plain, seed};
 pub const MEMBERS: [&str; 3] = ["dev", "staging", "production"];
 /// How long the port's certificate is valid; a new one is made at every start.
 const CERTIFICATE_LIFETIME: Duration = Duration::from_hours(365 * 24);
-/// Names under which plain requests may come besides the address listened on.
-const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
 /// How a server runs.
 #[derive(Clone, Debug)]
@@ -60,7 +59,9 @@ impl Options {
 
 /// A running server.
 pub struct Server {
+    /// Where it is reached from this machine.
     address: SocketAddr,
+    hosts: Hosts,
     directory: DataDir,
     api: ApiServer,
     git: GitHost,
@@ -80,11 +81,12 @@ impl Server {
         };
         let listening = |source| Error::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(listening)?;
-        let address = listener.local_addr().map_err(listening)?;
+        let hosts = Hosts::new(listener.local_addr().map_err(listening)?, hostname());
+        let address = hosts.address();
         let api = start_api(&directory, &options).await?;
         let git = start_git(&directory, address, &options.seams).await?;
         let repositories = Repositories::new(mainstay_git::Options::new(directory.mirrors()).with_host(git.clone()));
-        let server = Self { address, directory, api, git, repositories, seams: options.seams };
+        let server = Self { address, hosts, directory, api, git, repositories, seams: options.seams };
         server.run(listener, options.simulation).await?;
         Ok(server)
     }
@@ -150,16 +152,12 @@ impl Server {
 
     fn services(&self, authority: &LocalCa) -> Result<Services, Error> {
         let failed = |error: tls::Error| Error::Tls(mainstay_telemetry::chain(&error));
-        let own = self.address.ip().to_string();
-        let names = [&own, "localhost", "127.0.0.1", "::1"];
+        let names = self.hosts.certified();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let certified = authority.issue("mainstay", &names, CERTIFICATE_LIFETIME).map_err(failed)?;
-        let mut hosts: Vec<String> = LOOPBACK.iter().map(|host| (*host).to_owned()).collect();
-        if !hosts.contains(&own) {
-            hosts.push(own);
-        }
         Ok(Services {
             secure: self.api.router(),
-            plain: Some(plain::router(self.portal(), self.git.router(), hosts)),
+            plain: Some(plain::router(self.portal(), self.git.router(), self.hosts.clone())),
             tls: tls::acceptor(&certified).map_err(failed)?,
         })
     }
