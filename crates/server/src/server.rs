@@ -10,6 +10,7 @@ use kube::Client;
 use mainstay_apiserver::listen::{self, Services};
 use mainstay_apiserver::tls::{self, Certified, LocalCa};
 use mainstay_apiserver::{ApiServer, DEFAULT_CLUSTER, Identity, Kubeconfig};
+use mainstay_controller_runtime::Clock;
 use mainstay_controller_runtime::context::Seams;
 use mainstay_git::{GitHost, HostOptions, Repositories};
 use mainstay_portal::PortalContext;
@@ -27,6 +28,11 @@ use crate::{Error, plain, seed};
 pub const MEMBERS: [&str; 3] = ["dev", "staging", "production"];
 /// How long the port's certificate is valid; a new one is made at every start.
 const CERTIFICATE_LIFETIME: Duration = Duration::from_hours(365 * 24);
+
+/// A store that is locked is tried again this often and this many times: for 2 s. The kernel frees the memory of a
+/// killed server, some hundred MiB, before its locks.
+const LOCK_WAIT: Duration = Duration::from_millis(50);
+const LOCK_WAITS: u32 = 40;
 
 /// How a server runs.
 #[derive(Clone, Debug)]
@@ -249,7 +255,7 @@ async fn start_api(directory: &DataDir, options: &Options) -> Result<ApiServer, 
     let store = if options.ephemeral {
         Store::ephemeral(mainstay_store::Options::default())
     } else {
-        open_store(&directory.store()).await?
+        open_store(&directory.store(), &options.seams.clock).await?
     };
     let seams = &options.seams;
     let api_options = mainstay_apiserver::Options::new(seams.clock.clone(), seams.ids.clone());
@@ -260,10 +266,20 @@ async fn start_api(directory: &DataDir, options: &Options) -> Result<ApiServer, 
     Ok(api)
 }
 
-async fn open_store(path: &Path) -> Result<Store, Error> {
-    let path = path.to_owned();
-    let opened = tokio::task::spawn_blocking(move || Store::open(&path, mainstay_store::Options::default())).await;
-    opened.map_err(|error| Error::Stopped(error.to_string()))?.map_err(Error::Store)
+/// Opens the store. A server that was just killed may hold the file a little longer than its port.
+async fn open_store(path: &Path, clock: &Clock) -> Result<Store, Error> {
+    let mut waits = LOCK_WAITS;
+    loop {
+        let path = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || Store::open(&path, mainstay_store::Options::default())).await;
+        match opened.map_err(|error| Error::Stopped(error.to_string()))? {
+            Err(mainstay_store::Error::Locked { .. }) if waits > 0 => {
+                waits -= 1;
+                clock.sleep(LOCK_WAIT).await;
+            }
+            opened => return opened.map_err(Error::Store),
+        }
+    }
 }
 
 async fn start_git(directory: &DataDir, address: SocketAddr, seams: &Seams) -> Result<GitHost, Error> {
@@ -274,4 +290,25 @@ async fn start_git(directory: &DataDir, address: SocketAddr, seams: &Seams) -> R
     host.add_base_url(IN_CLUSTER_URL);
     host.add_base_url(&format!("http://{address}/git"));
     Ok(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_locked_store_is_waited_for() {
+        let directory = DataDir::temporary().unwrap();
+        let (path, clock) = (directory.store(), Clock::system());
+        let held = Store::open(&path, mainstay_store::Options::default()).unwrap();
+        let refused = open_store(&path, &clock).await.err().unwrap();
+        assert!(matches!(refused, Error::Store(mainstay_store::Error::Locked { .. })), "{refused:?}");
+
+        let release = async {
+            clock.sleep(LOCK_WAIT * LOCK_WAITS / 2).await;
+            held.close();
+        };
+        let (opened, ()) = tokio::join!(open_store(&path, &clock), release);
+        assert!(opened.is_ok());
+    }
 }

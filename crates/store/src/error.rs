@@ -16,6 +16,14 @@ pub enum Error {
         /// What the backend said.
         reason: String,
     },
+    /// Another store has the file open, in this process or in another. Worth a retry where that one is about to end.
+    #[error(
+        "failed to open the store at {path}: it is open already; is another mainstay running on this data directory?"
+    )]
+    Locked {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// The store was closed while the write waited. Terminal.
     #[error("failed to write: the store is closed")]
     Closed,

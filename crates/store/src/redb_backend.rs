@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
-use crate::{Backend, BackendError, Batch, Loaded, ObjectKey, Stored};
+use crate::{Backend, BackendError, Batch, Error, Loaded, ObjectKey, Stored};
 
 /// Encoded key → revision (8 bytes, big endian) and object.
 const OBJECTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("objects");
@@ -28,21 +28,28 @@ impl RedbBackend {
     /// Opens or makes the file.
     ///
     /// # Errors
-    /// When it cannot be opened, is of another format, or another process holds it.
-    pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, BackendError> {
-        let mut backend = Self { path: path.to_owned(), cache_bytes, database: None };
-        backend.database()?;
-        Ok(backend)
+    /// [`Error::Locked`] when another store holds it; [`Error::Open`] when it cannot be opened or is of another format.
+    pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, Error> {
+        let database = create(path, cache_bytes).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => Error::Locked { path: path.to_owned() },
+            other => Error::Open { path: path.to_owned(), reason: other.to_string() },
+        })?;
+        check_format(&database).map_err(|error| Error::Open { path: path.to_owned(), reason: error.to_string() })?;
+        Ok(Self { path: path.to_owned(), cache_bytes, database: Some(database) })
     }
 
     fn database(&mut self) -> Result<&Database, BackendError> {
         if self.database.is_none() {
-            let database = Database::builder().set_cache_size(self.cache_bytes).create(&self.path).map_err(failed)?;
+            let database = create(&self.path, self.cache_bytes).map_err(failed)?;
             check_format(&database)?;
             self.database = Some(database);
         }
         Ok(self.database.as_ref().expect("it was just opened"))
     }
+}
+
+fn create(path: &Path, cache_bytes: usize) -> Result<Database, DatabaseError> {
+    Database::builder().set_cache_size(cache_bytes).create(path)
 }
 
 impl Backend for RedbBackend {

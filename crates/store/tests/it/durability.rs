@@ -35,7 +35,7 @@ async fn a_file_has_one_owner() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.redb");
     let _store = Store::open(&path, Options::default()).unwrap();
-    assert!(matches!(Store::open(&path, Options::default()), Err(Error::Open { .. })));
+    assert!(matches!(Store::open(&path, Options::default()), Err(Error::Locked { path: locked }) if locked == path));
 }
 
 #[tokio::test]
