@@ -1,3 +1,5 @@
+//! Tests of tables and their columns.
+
 use mainstay_apimachinery::GroupVersionKind;
 use serde_json::{Value, json};
 

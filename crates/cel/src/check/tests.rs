@@ -1,3 +1,5 @@
+//! Tests of the type checker.
+
 use std::sync::Arc;
 
 use mainstay_apimachinery::Schema;

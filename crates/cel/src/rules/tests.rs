@@ -1,3 +1,5 @@
+//! Tests of validation rules.
+
 use mainstay_apimachinery::{FieldPath, Schema};
 use serde_json::{Value, json};
 

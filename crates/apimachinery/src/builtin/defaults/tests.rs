@@ -1,3 +1,5 @@
+//! Tests of the defaults of built-in kinds.
+
 use super::*;
 use serde_json::json;
 

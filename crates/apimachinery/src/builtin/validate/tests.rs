@@ -1,3 +1,5 @@
+//! Tests of the validation of built-in kinds.
+
 use super::*;
 use serde_json::json;
 
