@@ -2,6 +2,7 @@
 //! why it is not ready. Pure: no clock, no client, no HTML.
 //! It must not know who shows it; the portal and the command line both do.
 
+mod age;
 mod health;
 mod mask;
 mod reference;
@@ -11,6 +12,7 @@ mod tree;
 mod why;
 mod world;
 
+pub use age::age;
 pub use health::{Health, Verdict};
 pub use mask::displayable;
 pub use reference::ObjectRef;

@@ -125,18 +125,9 @@ fn images(application: &Value) -> String {
     }
 }
 
-/// As kubectl prints ages: the largest unit, two of them where the first is small.
+/// The age of an RFC 3339 time; empty for what is none.
 pub(crate) fn age(since: &str, now: Timestamp) -> String {
-    let Ok(since) = since.parse::<Timestamp>() else { return String::new() };
-    let seconds = now.duration_since(since).as_secs().max(0);
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..600 => format!("{}m{}s", seconds / 60, seconds % 60),
-        600..10_800 => format!("{}m", seconds / 60),
-        10_800..28_800 => format!("{}h{}m", seconds / 3600, seconds % 3600 / 60),
-        28_800..172_800 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
-    }
+    since.parse().map(|since| mainstay_portal::model::age(since, now)).unwrap_or_default()
 }
 
 #[cfg(test)]

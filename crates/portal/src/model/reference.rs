@@ -7,6 +7,8 @@ use mainstay_apimachinery::{gvk::split_api_version, object};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::health::text;
+
 /// An object of a cluster. Its text form, `<cluster>/<group>/<kind>/<namespace>/<name>`, is what links carry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct ObjectRef {
@@ -36,6 +38,19 @@ impl ObjectRef {
             kind: object::kind(value).to_owned(),
             namespace: object::namespace(value).unwrap_or_default().to_owned(),
             name: object::name(value).to_owned(),
+        }
+    }
+
+    /// The object that an entry of an Application's `status` names: its resources and the results of its syncs.
+    pub(super) fn named_by(cluster: &str, entry: &Value) -> Self {
+        let field = |name: &str| text(&entry[name]).to_owned();
+        Self {
+            cluster: cluster.to_owned(),
+            group: field("group"),
+            version: field("version"),
+            kind: field("kind"),
+            namespace: field("namespace"),
+            name: field("name"),
         }
     }
 

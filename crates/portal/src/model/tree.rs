@@ -151,8 +151,9 @@ impl<'a> Builder<'a> {
     fn wanted(&self) -> Vec<(ObjectRef, String)> {
         let cluster = self.world.destination();
         let resources = self.world.application["status"]["resources"].as_array().into_iter().flatten();
-        let mut wanted: Vec<(ObjectRef, String)> =
-            resources.map(|resource| (reference(&cluster, resource), text(&resource["status"]).to_owned())).collect();
+        let mut wanted: Vec<(ObjectRef, String)> = resources
+            .map(|resource| (ObjectRef::named_by(&cluster, resource), text(&resource["status"]).to_owned()))
+            .collect();
         wanted.sort_by_key(|(reference, _)| order(reference));
         wanted
     }
@@ -192,18 +193,6 @@ impl<'a> Builder<'a> {
 fn parent_uid(value: &Value) -> Option<&str> {
     let owner = object::controller_of(value).or_else(|| object::owner_references(value).next());
     owner.and_then(|owner| owner["uid"].as_str()).or_else(|| object::label(value, kro::INSTANCE_ID))
-}
-
-fn reference(cluster: &str, resource: &Value) -> ObjectRef {
-    let field = |name: &str| text(&resource[name]).to_owned();
-    ObjectRef {
-        cluster: cluster.to_owned(),
-        group: field("group"),
-        version: field("version"),
-        kind: field("kind"),
-        namespace: field("namespace"),
-        name: field("name"),
-    }
 }
 
 fn order(reference: &ObjectRef) -> (usize, String, String, String) {

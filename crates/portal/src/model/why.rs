@@ -89,7 +89,7 @@ fn from_operation(world: &World) -> Vec<Cause> {
     let failed = results.filter(|result| result["status"] == "SyncFailed" || result["hookPhase"] == "Failed");
     let causes: Vec<Cause> = failed
         .map(|result| {
-            let path = vec![world.root(), resource(&cluster, result)];
+            let path = vec![world.root(), ObjectRef::named_by(&cluster, result)];
             cause(path, Health::Degraded, "SyncFailed", text(&result["message"]))
         })
         .collect();
@@ -97,18 +97,6 @@ fn from_operation(world: &World) -> Vec<Cause> {
         return vec![cause(vec![world.root()], Health::Degraded, "SyncFailed", text(&operation["message"]))];
     }
     causes
-}
-
-fn resource(cluster: &str, result: &Value) -> ObjectRef {
-    let field = |name: &str| text(&result[name]).to_owned();
-    ObjectRef {
-        cluster: cluster.to_owned(),
-        group: field("group"),
-        version: field("version"),
-        kind: field("kind"),
-        namespace: field("namespace"),
-        name: field("name"),
-    }
 }
 
 /// The unwell objects below which nothing is unwell; of several children of one parent that say the same, the first.

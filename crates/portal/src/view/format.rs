@@ -4,21 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
-use crate::model::Health;
+use crate::model::{Health, age};
 use crate::svg;
-
-/// As kubectl prints ages: the largest unit, two of them where the first is small.
-pub(crate) fn age(since: Timestamp, now: Timestamp) -> String {
-    let seconds = now.duration_since(since).as_secs().max(0);
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..600 => format!("{}m{}s", seconds / 60, seconds % 60),
-        600..10_800 => format!("{}m", seconds / 60),
-        10_800..28_800 => format!("{}h{}m", seconds / 3600, seconds % 3600 / 60),
-        28_800..172_800 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
-    }
-}
 
 /// An age that the page keeps current, with the time itself as its title.
 pub(crate) fn ago(time: &str, now: Timestamp) -> Markup {
