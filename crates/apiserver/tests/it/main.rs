@@ -3,11 +3,12 @@
 
 mod cel_rules;
 mod crud;
+mod exchanges;
 mod https;
 mod kubectl;
 mod lifecycle;
 mod patch;
-mod transcripts;
+
 mod watch;
 
 use k8s_openapi::api::core::v1::ConfigMap;

@@ -1,0 +1,119 @@
+//! What differs from run to run is masked; identities become labels in the order they appear, so that moved and not
+//! moved can be told apart.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::{Map, Value};
+
+use super::replay::Answer;
+
+const MASK: &str = "*";
+
+/// Fields whose values are another server's own choice.
+const MASKED: &[&str] =
+    &["clusterIP", "clusterIPs", "continue", "healthCheckNodePort", "nodePort", "resourceVersion", "token"];
+
+static TIME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)").unwrap());
+static UID: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").unwrap());
+static AGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(\d+[smhdy])+$|^<unknown>$").unwrap());
+
+/// All answers of a case, masked. A uid becomes `uid 1`, `uid 2`, …; the resource version of an object with a uid becomes
+/// `version 1`, …, where the same number means the same version.
+pub(crate) fn all(answers: &[Answer]) -> Vec<Answer> {
+    let mut labels = Labels::default();
+    answers.iter().map(|answer| Answer { status: answer.status, body: labels.masked(&answer.body) }).collect()
+}
+
+#[derive(Default)]
+struct Labels {
+    uids: HashMap<String, usize>,
+    versions: HashMap<String, usize>,
+}
+
+fn label(known: &mut HashMap<String, usize>, word: &str, text: &str) -> String {
+    let next = known.len() + 1;
+    format!("{word} {}", known.entry(text.to_owned()).or_insert(next))
+}
+
+impl Labels {
+    fn masked(&mut self, value: &Value) -> Value {
+        match value {
+            Value::Object(map) => Value::Object(self.object(map)),
+            Value::Array(list) => list.iter().map(|value| self.masked(value)).collect(),
+            Value::String(text) => Value::from(self.text(text)),
+            other => other.clone(),
+        }
+    }
+
+    fn object(&mut self, map: &Map<String, Value>) -> Map<String, Value> {
+        let mut shown: Map<String, Value> =
+            map.iter().map(|(key, value)| (key.clone(), self.field(map, key, value))).collect();
+        if let Some(cells) = shown.get_mut("cells").and_then(Value::as_array_mut) {
+            cells
+                .iter_mut()
+                .filter(|cell| cell.as_str().is_some_and(|text| AGE.is_match(text)))
+                .for_each(|cell| *cell = Value::from("age"));
+        }
+        if let Some(items) = shown.get_mut("items").and_then(Value::as_array_mut) {
+            items.iter_mut().for_each(without_type);
+        }
+        shown
+    }
+
+    fn field(&mut self, map: &Map<String, Value>, key: &str, value: &Value) -> Value {
+        match (key, value) {
+            ("resourceVersion", Value::String(text)) if map.contains_key("uid") => {
+                Value::from(label(&mut self.versions, "version", text))
+            }
+            (_, Value::Null) => Value::Null,
+            (_, Value::String(text)) if text == "None" => value.clone(),
+            _ if MASKED.contains(&key) => Value::from(MASK),
+            _ => self.masked(value),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let text = TIME.replace_all(text, "time");
+        UID.replace_all(&text, |found: &regex::Captures<'_>| label(&mut self.uids, "uid", &found[0])).into_owned()
+    }
+}
+
+/// Items of built-in lists carry their kind here, as those of custom resources do upstream.
+fn without_type(item: &mut Value) {
+    if let Some(fields) = item.as_object_mut() {
+        fields.remove("kind");
+        fields.remove("apiVersion");
+    }
+}
+
+/// Where two values differ, a line each.
+pub(crate) fn difference(want: &Value, found: &Value) -> String {
+    let mut lines = Vec::new();
+    compare(String::new(), want, found, &mut lines);
+    lines.join("\n")
+}
+
+fn compare(path: String, want: &Value, found: &Value, lines: &mut Vec<String>) {
+    match (want, found) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let null = Value::Null;
+                compare(format!("{path}.{key}"), a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null), lines);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).enumerate().for_each(|(index, (a, b))| compare(format!("{path}[{index}]"), a, b, lines));
+        }
+        _ if want != found => lines.push(format!("    {path}: want {} got {}", cut(want), cut(found))),
+        _ => {}
+    }
+}
+
+fn cut(value: &Value) -> String {
+    value.to_string().chars().take(600).collect()
+}
