@@ -2,6 +2,7 @@
 //! It must not know how any command works.
 
 mod check;
+mod clients;
 mod codegen;
 
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ const USAGE: &str = "usage: cargo xtask <command>
 
 commands:
   check             formatting, lints and house rules: what CI runs before the tests
+  clients           install the real clients that tests drive, pinned, into target/clients
   codegen [WHEEL]   make the table of built-in schemas anew, from the PyPI package kubernetes-validate
   codegen-protobuf DIR
                     make the table of protobuf messages anew, from the unpacked crate k8s-pb
@@ -19,6 +21,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome: Result<String, String> = match args.first().map(String::as_str) {
         Some("check") => check::run(),
+        Some("clients") => clients::run().map_err(|error| error.to_string()),
         Some("codegen") => codegen::run(&args[1..]).map_err(|error| error.to_string()),
         Some("codegen-protobuf") => codegen::protobuf::run(&args[1..]),
         _ => {

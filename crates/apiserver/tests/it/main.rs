@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod cel_rules;
+mod clients;
 mod crud;
 mod exchanges;
 mod https;
 mod kubectl;
 mod lifecycle;
 mod patch;
+mod served;
 
 mod watch;
 
