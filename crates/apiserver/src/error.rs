@@ -5,7 +5,7 @@ use mainstay_apimachinery::FieldError;
 use mainstay_controller_runtime::{Class, Classify};
 use serde_json::{Map, Value, json};
 
-use crate::identity::Attributes;
+use crate::authz::Attributes;
 use crate::registry::Resource;
 
 /// A refusal, as the client sees it.
@@ -64,6 +64,13 @@ impl Error {
     pub fn no_such_path() -> Self {
         let message = "the server could not find the requested resource".to_owned();
         Self::about(404, "NotFound", message, Map::new())
+    }
+
+    /// 404: the role that a binding names does not exist; upstream's lister names the kind here.
+    #[must_use]
+    pub fn no_role(group: &str, kind: &str, name: &str) -> Self {
+        let subject = Subject { name, group, kind };
+        Self::about(404, "NotFound", format!("{kind}.{group} \"{name}\" not found"), subject.details())
     }
 
     /// 404: the namespace to create in does not exist.
@@ -130,12 +137,13 @@ impl Error {
         Self::about(403, "Forbidden", message, of(resource, name).details())
     }
 
-    /// 403: the authorizer says no.
+    /// 403: the authorizer says no, and perhaps why.
     #[must_use]
-    pub fn not_allowed(user: &str, attributes: &Attributes<'_>) -> Self {
-        let Attributes { verb, group, resource, subresource, namespace, name, path, .. } = attributes;
-        if resource.is_empty() {
-            let message = format!("forbidden: User \"{user}\" cannot {verb} path \"{path}\"");
+    pub fn not_allowed(user: &str, attributes: &Attributes<'_>, reason: &str) -> Self {
+        let Attributes { verb, group, resource, subresource, namespace, name, path, .. } = *attributes;
+        let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        if !attributes.on_resource {
+            let message = format!("forbidden: User \"{user}\" cannot {verb} path \"{path}\"{reason}");
             return Self::about(403, "Forbidden", message, Map::new());
         }
         let slash = if subresource.is_empty() { "" } else { "/" };
@@ -145,7 +153,7 @@ impl Error {
             format!("in the namespace \"{namespace}\"")
         };
         let why = format!(
-            "User \"{user}\" cannot {verb} resource \"{resource}{slash}{subresource}\" in API group \"{group}\" {place}"
+            "User \"{user}\" cannot {verb} resource \"{resource}{slash}{subresource}\" in API group \"{group}\" {place}{reason}"
         );
         let dot = if group.is_empty() { "" } else { "." };
         let quoted = if name.is_empty() { String::new() } else { format!(" \"{name}\"") };
@@ -179,6 +187,12 @@ impl Error {
     #[must_use]
     pub fn invalid_options(kind: &str, errors: &[FieldError]) -> Self {
         Self::invalid_kind(&Subject { name: "", group: "meta.k8s.io", kind }, errors)
+    }
+
+    /// 422: a review is invalid; upstream names no kind here.
+    #[must_use]
+    pub fn invalid_review(group: &str, errors: &[FieldError]) -> Self {
+        Self::invalid_kind(&Subject { name: "", group, kind: "" }, errors)
     }
 
     /// 422: a scale is invalid.

@@ -10,8 +10,10 @@ use http::{Method, Request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::Error;
+use crate::authn::impersonation;
+use crate::authz::Attributes;
 use crate::call::Call;
-use crate::identity::{Attributes, Identity};
+use crate::identity::Identity;
 use crate::registry::Resource;
 use crate::respond::{Reply, refusal};
 use crate::route::{Query, ResourcePath};
@@ -19,10 +21,12 @@ use crate::server::ApiServer;
 
 mod actions;
 mod create;
+mod credentials;
 mod delete;
 mod list;
 mod patch;
 mod read;
+mod reviews;
 mod root;
 mod update;
 mod watch;
@@ -53,12 +57,16 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let query = Query::parse(parts.uri.query().unwrap_or_default())?;
     let Some(path) = ResourcePath::parse(parts.uri.path()) else {
-        let attributes = attributes(&cluster, root_verb(&parts.method), parts.uri.path(), None);
-        authorize(server, &identity, &attributes)?;
+        let (verb, path) = (root_verb(&parts.method), parts.uri.path());
+        let attributes = Attributes { cluster: &cluster, verb, path, ..Attributes::default() };
+        let identity = impersonation::acting(server, identity, &parts.headers, &attributes)?;
+        server.authorize(&identity, &attributes)?;
         return root::serve(server, &cluster, &parts, &query);
     };
     let verb = verb(&parts.method, &path, &query).ok_or_else(Error::method_not_allowed)?;
-    authorize(server, &identity, &attributes(&cluster, verb, parts.uri.path(), Some(&path)))?;
+    let attributes = attributes(&cluster, verb, &path, &query);
+    let identity = impersonation::acting(server, identity, &parts.headers, &attributes)?;
+    server.authorize(&identity, &attributes)?;
     let call = Call::resolve(server, (cluster, identity), path, (query, &parts.headers))?;
     if !serves(&call, verb) {
         return Err(Error::method_not_allowed());
@@ -124,30 +132,28 @@ fn lacks_namespace(call: &Call, resource: &Resource) -> bool {
     resource.namespaced && call.namespace.is_none()
 }
 
-fn attributes<'a>(
-    cluster: &'a str,
-    verb: &'a str,
-    path: &'a str,
-    resource: Option<&'a ResourcePath>,
-) -> Attributes<'a> {
-    let text = |field: fn(&ResourcePath) -> &str| resource.map_or("", field);
+fn attributes<'a>(cluster: &'a str, verb: &'a str, path: &'a ResourcePath, query: &'a Query) -> Attributes<'a> {
+    let name = path.name.as_deref().or_else(|| chosen_name(verb, query)).unwrap_or_default();
+    // A namespace is in itself, so that who may do something in it may do it to it.
+    let own = Some(name).filter(|_| path.plural == "namespaces" && path.group.is_empty());
     Attributes {
         cluster,
         verb,
-        path,
-        group: text(|found| &found.group),
-        resource: text(|found| &found.plural),
-        subresource: text(|found| found.subresource.as_deref().unwrap_or_default()),
-        namespace: text(|found| found.namespace.as_deref().unwrap_or_default()),
-        name: text(|found| found.name.as_deref().unwrap_or_default()),
+        on_resource: true,
+        group: &path.group,
+        resource: &path.plural,
+        subresource: path.subresource.as_deref().unwrap_or_default(),
+        namespace: path.namespace.as_deref().or(own).unwrap_or_default(),
+        name,
+        path: "",
     }
 }
 
-fn authorize(server: &ApiServer, identity: &Identity, attributes: &Attributes<'_>) -> Result<(), Error> {
-    if server.options().authorizer.allows(identity, attributes) {
-        return Ok(());
-    }
-    Err(Error::not_allowed(&identity.user, attributes))
+/// The one name that a list or a watch is limited to by a field selector, as `RequestInfoFactory` finds it.
+fn chosen_name<'a>(verb: &str, query: &'a Query) -> Option<&'a str> {
+    let selector = query.get("fieldSelector").filter(|_| matches!(verb, "list" | "watch"))?;
+    let value = selector.split(',').find_map(|part| part.strip_prefix("metadata.name="))?;
+    Some(value.trim_start_matches('=')).filter(|name| !name.is_empty() && !name.contains('\\'))
 }
 
 async fn collect(body: Body) -> Result<Bytes, Error> {

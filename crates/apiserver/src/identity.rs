@@ -1,35 +1,58 @@
-//! Who asks, and whether they may.
-//! It must not know what is asked for beyond its names.
+//! Who asks: a user with groups, as `user.Info`.
+//! It must not know how that was found out, nor what the user may do.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value, json};
 
-/// A user and their groups, as `user.Info`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Everyone whose identity is known.
+pub const AUTHENTICATED: &str = "system:authenticated";
+/// Everyone else.
+pub const UNAUTHENTICATED: &str = "system:unauthenticated";
+/// Name of everyone else.
+pub const ANONYMOUS: &str = "system:anonymous";
+/// Those who may do everything, whatever the rules say.
+pub const MASTERS: &str = "system:masters";
+/// All service accounts.
+pub const SERVICE_ACCOUNTS: &str = "system:serviceaccounts";
+/// What tells one credential of a user from another, in `extra`.
+pub const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
+
+const SERVICE_ACCOUNT_PREFIX: &str = "system:serviceaccount:";
+
+/// A user and their groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// User name.
     pub user: String,
+    /// Unique among all users of all times; empty where the credential does not say.
+    pub uid: String,
     /// Groups.
     pub groups: Vec<String>,
+    /// What else the credential says.
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 /// Namespace of the service accounts that controllers act as.
-const CONTROLLER_NAMESPACE: &str = "mainstay-system";
+pub(crate) const CONTROLLER_NAMESPACE: &str = "mainstay-system";
 
 impl Identity {
     /// A user with groups.
     pub fn new(user: impl Into<String>, groups: &[&str]) -> Self {
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-        Self { user: user.into(), groups }
+        Self { user: user.into(), groups, ..Self::default() }
     }
 
     /// The administrator.
     #[must_use]
     pub fn admin() -> Self {
-        Self::new("admin", &["system:masters", "system:authenticated"])
+        Self::new("admin", &[MASTERS, AUTHENTICATED])
+    }
+
+    /// Whoever shows no credential.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::new(ANONYMOUS, &[UNAUTHENTICATED])
     }
 
     /// The service account of a controller, by its crate's short name.
@@ -41,96 +64,68 @@ impl Identity {
     /// A service account.
     #[must_use]
     pub fn service_account(namespace: &str, name: &str) -> Self {
-        let namespace_group = format!("system:serviceaccounts:{namespace}");
-        let groups = ["system:serviceaccounts", &namespace_group, "system:authenticated"];
-        Self::new(format!("system:serviceaccount:{namespace}:{name}"), &groups)
-    }
-}
-
-/// What a request wants to do, as `authorizer.Attributes`.
-#[derive(Clone, Debug)]
-pub struct Attributes<'a> {
-    /// Logical cluster.
-    pub cluster: &'a str,
-    /// Verb, such as `get` or `deletecollection`.
-    pub verb: &'a str,
-    /// API group; empty for the core group and for paths that are no resource.
-    pub group: &'a str,
-    /// Plural resource; empty for paths that are no resource.
-    pub resource: &'a str,
-    /// Subresource, or empty.
-    pub subresource: &'a str,
-    /// Namespace, or empty.
-    pub namespace: &'a str,
-    /// Name, or empty.
-    pub name: &'a str,
-    /// URL path, for paths that are no resource.
-    pub path: &'a str,
-}
-
-/// Decides who may do what.
-pub trait Authorizer: Send + Sync {
-    /// Whether the request may go on.
-    fn allows(&self, identity: &Identity, attributes: &Attributes<'_>) -> bool;
-}
-
-/// Lets everyone who is known do everything.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct AllowAuthenticated;
-
-impl Authorizer for AllowAuthenticated {
-    fn allows(&self, identity: &Identity, _: &Attributes<'_>) -> bool {
-        !identity.user.is_empty() && identity.user != "system:anonymous"
-    }
-}
-
-/// Bearer tokens and whose they are. Clones share one table.
-#[derive(Clone, Default)]
-pub struct Tokens {
-    /// By digest, so that a lookup's time tells nothing about a token.
-    known: Arc<RwLock<HashMap<[u8; 32], Known>>>,
-}
-
-#[derive(Clone)]
-struct Known {
-    identity: Arc<Identity>,
-    until: Timestamp,
-}
-
-impl Tokens {
-    /// Lets a token stand for an identity.
-    pub fn insert(&self, token: &str, identity: Identity) {
-        self.insert_until(token, identity, Timestamp::MAX);
+        let namespace_group = format!("{SERVICE_ACCOUNTS}:{namespace}");
+        let groups = [SERVICE_ACCOUNTS, &namespace_group, AUTHENTICATED];
+        Self::new(service_account_user(namespace, name), &groups)
     }
 
-    /// Lets a token stand for an identity for a while.
-    pub fn insert_until(&self, token: &str, identity: Identity, until: Timestamp) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(digest(token), Known { identity: Arc::new(identity), until });
-    }
-
-    /// Whose token it is, if it is still good; what is over is forgotten.
+    /// The same user, as one credential shows it.
     #[must_use]
-    pub fn identity(&self, token: &str, now: Timestamp) -> Option<Arc<Identity>> {
-        let digest = digest(token);
-        let found = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned()?;
-        if found.until > now {
-            return Some(found.identity);
+    pub fn with_credential(mut self, id: String) -> Self {
+        self.extra.insert(CREDENTIAL_ID.to_owned(), vec![id]);
+        self
+    }
+
+    /// The same user, in the group of those that are known.
+    #[must_use]
+    pub fn authenticated(mut self) -> Self {
+        if !self.in_group(AUTHENTICATED) {
+            self.groups.push(AUTHENTICATED.to_owned());
         }
-        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(&digest);
-        None
+        self
+    }
+
+    /// Whether the user is in a group.
+    #[must_use]
+    pub fn in_group(&self, group: &str) -> bool {
+        self.groups.iter().any(|known| known == group)
+    }
+
+    /// Whether the user may do everything.
+    #[must_use]
+    pub fn is_master(&self) -> bool {
+        self.in_group(MASTERS)
+    }
+
+    /// As `authentication.k8s.io/v1` `UserInfo`.
+    #[must_use]
+    pub fn user_info(&self) -> Value {
+        let mut info = Map::from_iter([("username".to_owned(), Value::from(self.user.as_str()))]);
+        if !self.uid.is_empty() {
+            info.insert("uid".to_owned(), Value::from(self.uid.as_str()));
+        }
+        if !self.groups.is_empty() {
+            info.insert("groups".to_owned(), json!(self.groups));
+        }
+        if !self.extra.is_empty() {
+            info.insert("extra".to_owned(), json!(self.extra));
+        }
+        Value::Object(info)
     }
 }
 
-/// Prints nothing that could be used.
-impl std::fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tokens")
-    }
+/// User name of a service account.
+#[must_use]
+pub fn service_account_user(namespace: &str, name: &str) -> String {
+    format!("{SERVICE_ACCOUNT_PREFIX}{namespace}:{name}")
 }
 
-fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
+/// Namespace and name of a service account by its user name.
+#[must_use]
+pub fn split_service_account(user: &str) -> Option<(&str, &str)> {
+    let (namespace, name) = user.strip_prefix(SERVICE_ACCOUNT_PREFIX)?.split_once(':')?;
+    let named = !namespace.is_empty() && !name.is_empty() && !name.contains(':');
+    named.then_some((namespace, name))
 }
 
 #[cfg(test)]
@@ -138,14 +133,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_its_owner() {
-        let tokens = Tokens::default();
-        tokens.insert("secret", Identity::controller("gitops"));
-        let now = Timestamp::UNIX_EPOCH;
-        let found = tokens.identity("secret", now).unwrap();
-        assert_eq!(found.user, "system:serviceaccount:mainstay-system:gitops");
-        assert_eq!(tokens.identity("other", now), None);
-        tokens.insert_until("short", Identity::admin(), now);
-        assert_eq!(tokens.identity("short", now), None);
+    fn service_accounts_are_users() {
+        let gitops = Identity::controller("gitops");
+        assert_eq!(gitops.user, "system:serviceaccount:mainstay-system:gitops");
+        assert_eq!(split_service_account(&gitops.user), Some(("mainstay-system", "gitops")));
+        for other in ["admin", "system:serviceaccount:a", "system:serviceaccount:a:b:c", "system:serviceaccount::b"] {
+            assert_eq!(split_service_account(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_user_info_holds_what_is_known() {
+        assert_eq!(Identity::new("a", &[]).user_info(), json!({"username": "a"}));
+        let known = Identity { uid: "1".to_owned(), ..Identity::new("a", &[]) }.authenticated();
+        let shown = json!({"username": "a", "uid": "1", "groups": ["system:authenticated"],
+            "extra": {CREDENTIAL_ID: ["X"]}});
+        assert_eq!(known.authenticated().with_credential("X".to_owned()).user_info(), shown);
     }
 }

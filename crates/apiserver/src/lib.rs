@@ -6,6 +6,8 @@
 
 mod addresses;
 pub mod admission;
+mod authn;
+pub mod authz;
 mod body;
 mod call;
 mod client;
@@ -25,6 +27,7 @@ pub mod openapi;
 mod options;
 mod protobuf;
 mod quota;
+mod rbac;
 pub mod registry;
 mod respond;
 mod route;
@@ -39,8 +42,12 @@ mod write;
 mod yaml;
 
 pub use admission::{Admission, AdmissionRequest, Operation};
+pub use authn::Anonymous;
+pub use authn::keys::{KeyError, SigningKey, SigningKeys};
+pub use authn::tokens::Tokens;
+pub use authz::{Authorization, Authorizer};
 pub use error::Error;
-pub use identity::{Authorizer, Identity, Tokens};
+pub use identity::Identity;
 pub use kubeconfig::Kubeconfig;
 pub use respond::Reply;
-pub use server::{ApiServer, DEFAULT_CLUSTER, Options};
+pub use server::{ApiServer, Controller, DEFAULT_CLUSTER, Options};

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mainstay_controller_runtime::{CancellationToken, Class, Classify, IdleProbe, WorkQueue};
 use mainstay_store::{Change, Event, ObjectKey};
 use mainstay_telemetry::chain;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -59,6 +60,14 @@ struct Lifecycle {
     queue: WorkQueue<Key>,
     graph: Mutex<Graph>,
     clients: Mutex<HashMap<Arc<str>, kube::Client>>,
+}
+
+/// What the server may do to the objects of a cluster once they are written.
+pub(crate) fn rules() -> Value {
+    json!([{
+        "apiGroups": ["*"], "resources": ["*"],
+        "verbs": ["delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+    }])
 }
 
 impl ApiServer {

@@ -18,8 +18,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
+
+use crate::authn::certificate::Client;
+use crate::tls::Handshakes;
 
 /// First byte of a TLS record that carries a handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -39,7 +41,7 @@ pub struct Services {
     /// Without TLS; `None` tells clients to use it.
     pub plain: Option<Router>,
     /// Does the handshakes.
-    pub tls: TlsAcceptor,
+    pub tls: Handshakes,
 }
 
 /// Serves until shut down; returns once every connection has ended, or its time for that is over.
@@ -85,12 +87,16 @@ async fn connection(stream: TcpStream, peer: SocketAddr, (services, shutdown): (
     }
     let mut first = [0_u8; 1];
     match timeout(PATIENCE, stream.peek(&mut first)).await {
-        Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => match timeout(PATIENCE, services.tls.accept(stream)).await {
-            Ok(Ok(stream)) => http(stream, services.secure.clone(), (peer, shutdown)).await,
+        Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => match timeout(PATIENCE, services.tls.acceptor().accept(stream)).await
+        {
+            Ok(Ok(stream)) => {
+                let client = services.tls.client(stream.get_ref().1);
+                http(stream, (services.secure.clone(), client), (peer, shutdown)).await;
+            }
             Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
         },
-        Ok(Ok(1)) => http(stream, services.plain.clone().unwrap_or_else(refusal), (peer, shutdown)).await,
+        Ok(Ok(1)) => http(stream, (services.plain.clone().unwrap_or_else(refusal), None), (peer, shutdown)).await,
         _ => tracing::debug!(%peer, "connection without a request"),
     }
 }
@@ -102,11 +108,18 @@ fn refusal() -> Router {
     Router::new().fallback(|| async { answer })
 }
 
-async fn http<S>(stream: S, router: Router, (peer, shutdown): (SocketAddr, &CancellationToken))
-where
+async fn http<S>(
+    stream: S,
+    (router, client): (Router, Option<Client>),
+    (peer, shutdown): (SocketAddr, &CancellationToken),
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = TowerToHyperService::new(router.map_request(|request: Request<Incoming>| request.map(Body::new)));
+    let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        client.iter().for_each(|client| drop(request.extensions_mut().insert(client.clone())));
+        request
+    }));
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     server.http2().timer(TokioTimer::new()).keep_alive_interval(Some(KEEP_ALIVE));

@@ -1,4 +1,4 @@
-//! The server over HTTP: who asks, and of which cluster.
+//! The server over HTTP: which cluster is meant, and who asks.
 //! It must not know resources.
 
 use std::sync::Arc;
@@ -6,10 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request, Uri};
+use http::{Request, Uri};
 
-use crate::identity::Identity;
 use crate::respond::{Reply, refusal, text};
 use crate::route::split_cluster;
 use crate::server::{ApiServer, DEFAULT_CLUSTER};
@@ -17,45 +15,29 @@ use crate::{Error, handler};
 
 impl ApiServer {
     /// The server as a router: `/clusters/<name>/…`, and the control-plane cluster without that prefix. Whoever has
-    /// no known bearer token gets 401, but for health and version.
+    /// no known credential gets 401, but for health and version.
     pub fn router(&self) -> Router {
         Router::new().fallback(serve).with_state(self.clone())
-    }
-
-    /// The identity of a request's bearer token.
-    ///
-    /// # Errors
-    /// 401 when there is no token, or nobody knows it.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Error> {
-        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token =
-            header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let now = self.clock().now();
-        token.and_then(|(_, token)| self.tokens().identity(token.trim(), now)).ok_or_else(Error::unauthorized)
     }
 }
 
 async fn serve(State(server): State<ApiServer>, request: Request<Body>) -> Reply {
-    let (cluster, path) = split_cluster(request.uri().path());
+    answer(server, request).await.unwrap_or_else(|error| refusal(&error))
+}
+
+async fn answer(server: ApiServer, request: Request<Body>) -> Result<Reply, Error> {
+    let (mut parts, body) = request.into_parts();
+    let (cluster, path) = split_cluster(parts.uri.path());
     if matches!(path, "/healthz" | "/livez" | "/readyz") {
-        return text(200, "ok");
+        return Ok(text(200, "ok"));
     }
-    let identity = match server.authenticate(request.headers()) {
-        Ok(identity) => identity,
-        Err(error) => return refusal(&error),
-    };
     let cluster: Arc<str> = cluster.unwrap_or(DEFAULT_CLUSTER).into();
+    let identity = server.authenticate(&cluster, path, &parts)?;
     if !server.has_cluster(&cluster) {
-        return refusal(&Error::no_such_path());
+        return Err(Error::no_such_path());
     }
-    match with_path(request.uri(), path) {
-        Ok(uri) => {
-            let (mut parts, body) = request.into_parts();
-            parts.uri = uri;
-            handler::serve(&server, cluster, identity, Request::from_parts(parts, body)).await
-        }
-        Err(error) => refusal(&error),
-    }
+    parts.uri = with_path(&parts.uri, path)?;
+    Ok(handler::serve(&server, cluster, identity, Request::from_parts(parts, body)).await)
 }
 
 fn with_path(uri: &Uri, path: &str) -> Result<Uri, Error> {

@@ -11,9 +11,15 @@ use serde_json::{Value, json};
 
 use crate::Error;
 use crate::admission::Chain;
+use crate::authn::Anonymous;
+use crate::authn::keys::SigningKeys;
+use crate::authn::service_account::ServiceAccounts;
+use crate::authn::tokens::Tokens;
+use crate::authz::{AllowAuthenticated, Authorization};
 use crate::client::InProcess;
 use crate::handler;
-use crate::identity::{AllowAuthenticated, Authorizer, Identity, Tokens};
+use crate::identity::Identity;
+use crate::rbac::{self, Rbac};
 use crate::registry::Registry;
 
 /// The cluster that paths without `/clusters/<name>` belong to: the control plane.
@@ -28,17 +34,44 @@ pub struct Options {
     pub ids: Ids,
     /// Admission functions, in the order they run.
     pub admission: Chain,
-    /// Who may do what.
-    pub authorizer: Arc<dyn Authorizer>,
+    /// Who decides who may do what.
+    pub authorization: Authorization,
+    /// Controllers that every cluster gets a role for, as service accounts of [`Identity::controller`].
+    pub controllers: Vec<Controller>,
+    /// What becomes of those who show no credential.
+    pub anonymous: Anonymous,
     /// Bearer tokens of those who come over the network.
     pub tokens: Tokens,
+    /// What signs the tokens of service accounts.
+    pub signing_keys: SigningKeys,
+    /// Where the server is reached, such as `https://127.0.0.1:7443`, where that is known.
+    pub external_url: Option<String>,
+}
+
+/// A controller of the product and what it may do.
+#[derive(Clone, Debug)]
+pub struct Controller {
+    /// Name of its service account.
+    pub name: &'static str,
+    /// The rules of its ClusterRole.
+    pub rules: Value,
 }
 
 impl Options {
     /// A server on this clock with these ids, without admission; everyone authenticated may do everything.
     #[must_use]
     pub fn new(clock: Clock, ids: Ids) -> Self {
-        Self { clock, ids, admission: Vec::new(), authorizer: Arc::new(AllowAuthenticated), tokens: Tokens::default() }
+        Self {
+            clock,
+            ids,
+            admission: Vec::new(),
+            authorization: Authorization::By(Arc::new(AllowAuthenticated)),
+            controllers: vec![Controller { name: "apiserver", rules: crate::lifecycle::rules() }],
+            anonymous: Anonymous::default(),
+            tokens: Tokens::default(),
+            signing_keys: SigningKeys::default(),
+            external_url: None,
+        }
     }
 }
 
@@ -59,7 +92,16 @@ struct Inner {
     store: Store,
     registry: Registry,
     options: Options,
+    rbac: Rbac,
+    service_accounts: ServiceAccounts,
     calls: AtomicU64,
+}
+
+impl Inner {
+    fn new(store: Store, registry: Registry, options: Options) -> Arc<Self> {
+        let (rbac, service_accounts) = (Rbac::default(), ServiceAccounts::default());
+        Arc::new(Self { store, registry, options, rbac, service_accounts, calls: AtomicU64::new(0) })
+    }
 }
 
 /// Namespaces that every cluster has from its start.
@@ -71,8 +113,7 @@ impl ApiServer {
     /// # Errors
     /// When what the store holds cannot be served.
     pub fn new(store: Store, options: Options) -> Result<Self, Error> {
-        let server =
-            Self { inner: Arc::new(Inner { store, registry: Registry::new(), options, calls: AtomicU64::new(0) }) };
+        let server = Self { inner: Inner::new(store, Registry::new(), options) };
         for cluster in server.clusters() {
             let kind = KindKey::new(cluster.as_str(), "apiextensions.k8s.io", "customresourcedefinitions");
             for record in server.snapshot().list(&kind, None) {
@@ -83,7 +124,8 @@ impl ApiServer {
         Ok(server)
     }
 
-    /// Makes a logical cluster with its initial namespaces; does nothing if it exists.
+    /// Makes a logical cluster with its initial namespaces, roles and bindings; of one that exists, writes what is
+    /// missing.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -94,7 +136,20 @@ impl ApiServer {
                 self.create_as_system(name, "/api/v1/namespaces", &object).await?;
             }
         }
-        Ok(())
+        let written = self.store().transact(|tx| {
+            rbac::bootstrap::defaults(self, tx, name)?;
+            let controllers = &self.options().controllers;
+            controllers.iter().try_for_each(|controller| rbac::bootstrap::controller(self, tx, name, controller))
+        });
+        written.await
+    }
+
+    /// Gives a controller its role in a cluster.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn grant(&self, cluster: &str, controller: &Controller) -> Result<(), Error> {
+        self.store().transact(|tx| rbac::bootstrap::controller(self, tx, cluster, controller)).await
     }
 
     async fn create_as_system(&self, cluster: &str, path: &str, object: &Value) -> Result<(), Error> {
@@ -141,7 +196,7 @@ impl ApiServer {
         let mut options = self.inner.options.clone();
         options.ids = Ids::seeded(store.snapshot().revision());
         let registry = self.inner.registry.fork();
-        Self { inner: Arc::new(Inner { store, registry, options, calls: AtomicU64::new(0) }) }
+        Self { inner: Inner::new(store, registry, options) }
     }
 
     /// The same server's objects seen at one moment.
@@ -182,6 +237,14 @@ impl ApiServer {
     #[must_use]
     pub fn tokens(&self) -> &Tokens {
         &self.inner.options.tokens
+    }
+
+    pub(crate) fn rbac(&self) -> &Rbac {
+        &self.inner.rbac
+    }
+
+    pub(crate) fn service_accounts(&self) -> &ServiceAccounts {
+        &self.inner.service_accounts
     }
 
     pub(crate) fn options(&self) -> &Options {

@@ -10,10 +10,15 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     date_time_ymd,
 };
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use tokio_rustls::TlsAcceptor;
 
+use crate::authn::certificate::{self, Client};
 use crate::listen::{self, Services};
 use crate::server::ApiServer;
 
@@ -99,10 +104,31 @@ impl LocalCa {
     /// # Errors
     /// When a name is none.
     pub fn issue(&self, name: &str, hosts: &[&str], lifetime: Duration) -> Result<Certified, Error> {
+        let params = params(name, hosts, (&self.clock, lifetime))?;
+        self.sign(name, params, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// A client's certificate: the API server takes its holder for this user in these groups.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn issue_client(&self, user: &str, groups: &[&str], lifetime: Duration) -> Result<Certified, Error> {
+        let mut params = params(user, &[], (&self.clock, lifetime))?;
+        for group in groups {
+            params.distinguished_name.push(DnType::OrganizationName, *group);
+        }
+        self.sign(user, params, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn sign(
+        &self,
+        name: &str,
+        mut params: CertificateParams,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Result<Certified, Error> {
         let key = KeyPair::generate().map_err(|error| failed(name, &error))?;
-        let mut params = params(name, hosts, (&self.clock, lifetime))?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages = vec![usage];
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &self.issuer).map_err(|error| failed(name, &error))?;
         Ok(Certified { certificate: certificate.pem(), key: key.serialize_pem() })
@@ -135,7 +161,20 @@ impl ApiServer {
         certified: &Certified,
         shutdown: CancellationToken,
     ) -> Result<(), Error> {
-        let services = Services { secure: self.router(), plain: None, tls: acceptor(certified)? };
+        self.serve_tls(listener, acceptor(certified)?, shutdown).await
+    }
+
+    /// As [`Self::serve_https`], with handshakes of one's own.
+    ///
+    /// # Errors
+    /// When the listener cannot be used.
+    pub async fn serve_tls(
+        &self,
+        listener: TcpListener,
+        tls: Handshakes,
+        shutdown: CancellationToken,
+    ) -> Result<(), Error> {
+        let services = Services { secure: self.router(), plain: None, tls };
         listener.set_nonblocking(true).map_err(Error::Serve)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Serve)?;
         listen::serve(listener, services, shutdown).await;
@@ -143,11 +182,98 @@ impl ApiServer {
     }
 }
 
-/// Does the handshakes of a server with this certificate, for HTTP/2 and HTTP/1.1.
+/// Does the handshakes of a port, and tells whose certificate a client shows.
+#[derive(Clone)]
+pub struct Handshakes {
+    acceptor: TlsAcceptor,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl Handshakes {
+    pub(crate) fn acceptor(&self) -> &TlsAcceptor {
+        &self.acceptor
+    }
+
+    /// What the certificate of a client came to; `None` if it shows none.
+    pub(crate) fn client(&self, connection: &rustls::ServerConnection) -> Option<Client> {
+        let (own, intermediates) = connection.peer_certificates()?.split_first()?;
+        // By the clock that the rest of the handshake went by.
+        let good = self.clients.as_ref()?.verify_client_cert(own, intermediates, UnixTime::now());
+        let identity = good.ok().and_then(|_| certificate::identity(own));
+        Some(identity.map_or(Client::Unknown, |identity| Client::Known(Arc::new(identity))))
+    }
+}
+
+/// Takes any certificate that a client holds the key of. Whether it is good is asked after the handshake, so that a
+/// client with a bad one is told 401, as upstream tells it.
+#[derive(Debug)]
+struct Deferred(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for Deferred {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// Does the handshakes of a server with this certificate, for HTTP/2 and HTTP/1.1; clients show no certificates.
 ///
 /// # Errors
 /// When the certificate or its key cannot be read.
-pub fn acceptor(certified: &Certified) -> Result<TlsAcceptor, Error> {
+pub fn acceptor(certified: &Certified) -> Result<Handshakes, Error> {
+    handshakes(certified, None)
+}
+
+/// As [`acceptor`], for clients that may show certificates of an authority, given as PEM.
+///
+/// # Errors
+/// When a certificate or the key cannot be read.
+pub fn acceptor_for_clients(certified: &Certified, authority: &str) -> Result<Handshakes, Error> {
+    let failed = |error: &dyn std::fmt::Display| failed("client authority", error);
+    let mut roots = rustls::RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(authority.as_bytes()) {
+        roots.add(root.map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    handshakes(certified, Some(clients.map_err(|error| failed(&error))?))
+}
+
+fn handshakes(certified: &Certified, clients: Option<Arc<dyn ClientCertVerifier>>) -> Result<Handshakes, Error> {
     let chain = CertificateDer::pem_slice_iter(certified.certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|error| failed("server", &error))?;
     let key = PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).map_err(|error| failed("server", &error))?;
@@ -155,8 +281,11 @@ pub fn acceptor(certified: &Certified) -> Result<TlsAcceptor, Error> {
     let builder = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| failed("server", &error))?;
-    let mut config =
-        builder.with_no_client_auth().with_single_cert(chain, key).map_err(|error| failed("server", &error))?;
+    let builder = match &clients {
+        Some(clients) => builder.with_client_cert_verifier(Arc::new(Deferred(clients.clone()))),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key).map_err(|error| failed("server", &error))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(Handshakes { acceptor: TlsAcceptor::from(Arc::new(config)), clients })
 }

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::convert::{parse, to_served, to_stored};
 use crate::options::WriteOptions;
 use crate::respond::encode_to_keep;
-use crate::{Error, addresses, crd, managers, quota, strategy, validation};
+use crate::{Error, addresses, crd, managers, quota, rbac, strategy, validation};
 
 /// What a write led to.
 pub(crate) struct Written {
@@ -53,6 +53,7 @@ pub(crate) async fn create(
     }
     let chain = &call.server.options().admission;
     admission::mutate(chain, &call.admission(Operation::Create, &name, None), &mut object)?;
+    rbac::escalation::check(call, None, &object)?;
     strategy::prepare_create(&call.resource, &mut object, call.server.options().ids.uid(), &call.now());
     validation::check(call, &object, None)?;
     let warnings = admission::validate(chain, &call.admission(Operation::Create, &name, None), Some(&object))?;
@@ -193,6 +194,7 @@ fn finish(
     if same(old, &new) {
         return Ok((old.clone(), Vec::new()));
     }
+    rbac::escalation::check(call, Some(old), &new)?;
     validation::check(call, &new, Some(old))?;
     let warnings = admission::validate(chain, &call.admission(Operation::Update, &name, Some(old)), Some(&new))?;
     Ok((new, warnings))
@@ -278,6 +280,9 @@ pub(crate) fn remove(call: &Call, tx: &mut Transaction, old: &Value, mut last: V
 fn side_effects(call: &Call, tx: &mut Transaction, old: Option<&Value>, new: Option<&mut Value>) -> Result<(), Error> {
     match (&*call.resource.group, &*call.resource.plural) {
         ("", "services") => service_addresses(call, tx, old, new),
+        ("rbac.authorization.k8s.io", "clusterroles") => {
+            rbac::aggregation::gather(tx, (&call.cluster, &call.now()), old, new)
+        }
         ("apiextensions.k8s.io", "customresourcedefinitions") => {
             if let Some(new) = new {
                 crd::complete(new, &call.server.registry().cluster(&call.cluster), &call.now());

@@ -52,6 +52,14 @@ impl Snapshot {
         self.world.kinds.get(kind).map_or(0, |state| state.objects.len())
     }
 
+    /// Revision of the last write to a kind that is visible here, or one from before that where there was none since
+    /// the store was opened. Two snapshots with the same one hold the same objects of the kind.
+    #[must_use]
+    pub fn version(&self, kind: &KindKey) -> u64 {
+        let state = self.world.kinds.get(kind);
+        state.map_or(0, |state| state.log.back().map_or(state.compacted, |event| event.revision))
+    }
+
     /// The kinds that have objects.
     pub fn kinds(&self) -> impl Iterator<Item = &KindKey> {
         self.world.kinds.iter().filter(|(_, state)| !state.objects.is_empty()).map(|(kind, _)| kind)

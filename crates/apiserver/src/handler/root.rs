@@ -7,6 +7,7 @@ use http::{HeaderMap, Method};
 use serde_json::json;
 
 use crate::Error;
+use crate::authn::discovery as openid;
 use crate::discovery::{self, Aggregated, Document};
 use crate::openapi;
 use crate::registry::ClusterResources;
@@ -27,6 +28,8 @@ pub(crate) fn serve(server: &ApiServer, cluster: &str, parts: &Parts, query: &Qu
     let segments: Vec<&str> = path.split('/').collect();
     match segments[..] {
         ["healthz" | "livez" | "readyz", ..] => Ok(text(200, "ok")),
+        [".well-known", "openid-configuration"] => Ok(openid::configuration(server, cluster)),
+        ["openid", "v1", "jwks"] => openid::keys(server, cluster),
         ["version"] => Ok(json_value(200, &discovery::version())),
         ["api"] => Ok(versions(&served, &parts.headers, true)),
         ["apis"] => Ok(versions(&served, &parts.headers, false)),

@@ -1,6 +1,7 @@
 //! The server as a real `kube::Client` sees it, in process and on a paused clock.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod access;
 mod cel_rules;
 mod clients;
 mod crud;
@@ -15,16 +16,24 @@ mod watch;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, PostParams};
-use mainstay_apiserver::{ApiServer, Identity, Options};
+use mainstay_apiserver::{ApiServer, Authorization, Identity, Options};
 use mainstay_controller_runtime::{Clock, Ids};
 use mainstay_store::Store;
 use serde_json::{Value, json};
 
 /// A server with a cluster `dev`, at the start of 2030.
 async fn server() -> ApiServer {
+    server_with(|_| {}).await
+}
+
+/// The same, with other options.
+async fn server_with(change: impl FnOnce(&mut Options)) -> ApiServer {
     let clock = Clock::starting_at("2030-01-01T00:00:00Z".parse().unwrap());
     let store = Store::ephemeral(mainstay_store::Options::default());
-    let server = ApiServer::new(store, Options::new(clock, Ids::seeded(7))).unwrap();
+    let mut options = Options::new(clock, Ids::seeded(7));
+    options.authorization = Authorization::Rbac;
+    change(&mut options);
+    let server = ApiServer::new(store, options).unwrap();
     server.create_cluster("dev").await.unwrap();
     server
 }

@@ -101,6 +101,9 @@ fn binding(errors: &mut Errors, new: &Value, old: Option<&Value>, is_cluster_wid
         }
     }
     if old.and_then(|old| old.get("roleRef")).is_some_and(|old| old != role) {
-        errors.invalid(path, role.clone(), "cannot change roleRef");
+        // Upstream shows its internal type here, whose fields have Go's names.
+        let shown = [("APIGroup", "apiGroup"), ("Kind", "kind"), ("Name", "name")];
+        let shown = shown.map(|(name, field)| (name.to_owned(), role.get(field).cloned().unwrap_or_default()));
+        errors.invalid(path, Value::Object(shown.into_iter().collect()), "cannot change roleRef");
     }
 }
