@@ -15,7 +15,7 @@ use crate::authn::Anonymous;
 use crate::authn::keys::SigningKeys;
 use crate::authn::service_account::ServiceAccounts;
 use crate::authn::tokens::Tokens;
-use crate::authz::{AllowAuthenticated, Authorization};
+use crate::authz::Authorization;
 use crate::client::InProcess;
 use crate::handler;
 use crate::identity::Identity;
@@ -58,14 +58,14 @@ pub struct Controller {
 }
 
 impl Options {
-    /// A server on this clock with these ids, without admission; everyone authenticated may do everything.
+    /// A server on this clock with these ids, without admission, under role-based access control.
     #[must_use]
     pub fn new(clock: Clock, ids: Ids) -> Self {
         Self {
             clock,
             ids,
             admission: Vec::new(),
-            authorization: Authorization::By(Arc::new(AllowAuthenticated)),
+            authorization: Authorization::default(),
             controllers: vec![Controller { name: "apiserver", rules: crate::lifecycle::rules() }],
             anonymous: Anonymous::default(),
             tokens: Tokens::default(),

@@ -11,6 +11,7 @@
 //!
 //! Start at [`run`], then `controller.rs`: one reconcile is fetch, [`validate`], [`plan`], apply, report.
 
+mod access;
 mod apply;
 mod cache;
 mod controller;
@@ -34,6 +35,7 @@ use mainstay_api::argoproj;
 use mainstay_controller_runtime::{Context, Controller, Recorder, context};
 use mainstay_git::Repositories;
 
+pub use access::rules;
 use controller::Engine;
 use fetch::{LiveViews, Sources};
 use revisions::Revisions;

@@ -8,6 +8,7 @@
 //!
 //! It must not know GitOps, nor whether the cluster is embedded. Start at [`run`]; without a cluster, [`render`].
 
+mod access;
 pub mod apply;
 pub mod catalog;
 pub mod changes;
@@ -31,6 +32,7 @@ pub mod validate;
 use mainstay_apimachinery::Schema;
 use serde_json::Value;
 
+pub use access::rules;
 pub use catalog::Catalog;
 pub use controller::run;
 pub use plan::Rendered;

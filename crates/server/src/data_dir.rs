@@ -46,6 +46,11 @@ impl DataDir {
         self.path.join("pki")
     }
 
+    /// What signs the tokens of service accounts of a cluster.
+    pub(crate) fn signing_key(&self, cluster: &str) -> PathBuf {
+        self.certificate_authority().join(format!("service-accounts-{cluster}.key"))
+    }
+
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.path.join("kubeconfig")
     }

@@ -3,6 +3,7 @@
 //!
 //! It must not know how any engine works. Start at [`Server::start`].
 
+mod access;
 mod bootstrap;
 mod clusters;
 mod data_dir;

@@ -9,7 +9,7 @@ use axum::Router;
 use kube::Client;
 use mainstay_apiserver::listen::{self, Services};
 use mainstay_apiserver::tls::{self, Certified, LocalCa};
-use mainstay_apiserver::{ApiServer, DEFAULT_CLUSTER, Identity, Kubeconfig};
+use mainstay_apiserver::{ApiServer, DEFAULT_CLUSTER, Identity, KeyError, Kubeconfig, SigningKey};
 use mainstay_controller_runtime::Clock;
 use mainstay_controller_runtime::context::Seams;
 use mainstay_git::{GitHost, HostOptions, Repositories};
@@ -22,7 +22,7 @@ use crate::data_dir::DataDir;
 use crate::engines::Engines;
 use crate::hosts::{Hosts, hostname};
 use crate::seed::IN_CLUSTER_URL;
-use crate::{Error, plain, seed};
+use crate::{Error, access, plain, seed};
 
 /// The member clusters of an embedded fleet: one per environment.
 pub const MEMBERS: [&str; 3] = ["dev", "staging", "production"];
@@ -89,7 +89,7 @@ impl Server {
         let listener = TcpListener::bind(options.listen).await.map_err(listening)?;
         let hosts = Hosts::new(listener.local_addr().map_err(listening)?, hostname());
         let address = hosts.address();
-        let api = start_api(&directory, &options).await?;
+        let api = start_api(&directory, &options, format!("https://{address}")).await?;
         let git = start_git(&directory, address, &options.seams).await?;
         let repositories = Repositories::new(mainstay_git::Options::new(directory.mirrors()).with_host(git.clone()));
         let server = Self { address, hosts, directory, api, git, repositories, seams: options.seams };
@@ -164,7 +164,7 @@ impl Server {
         Ok(Services {
             secure: self.api.router(),
             plain: Some(plain::router(self.portal(), self.git.router(), self.hosts.clone())),
-            tls: tls::acceptor(&certified).map_err(failed)?,
+            tls: tls::acceptor_for_clients(&certified, &authority.pem().certificate).map_err(failed)?,
         })
     }
 
@@ -251,19 +251,36 @@ impl Server {
     }
 }
 
-async fn start_api(directory: &DataDir, options: &Options) -> Result<ApiServer, Error> {
+async fn start_api(directory: &DataDir, options: &Options, url: String) -> Result<ApiServer, Error> {
     let store = if options.ephemeral {
         Store::ephemeral(mainstay_store::Options::default())
     } else {
         open_store(&directory.store(), &options.seams.clock).await?
     };
     let seams = &options.seams;
-    let api_options = mainstay_apiserver::Options::new(seams.clock.clone(), seams.ids.clone());
+    let mut api_options = mainstay_apiserver::Options::new(seams.clock.clone(), seams.ids.clone());
+    api_options.controllers.extend(access::controllers());
+    api_options.external_url = Some(url);
+    let clusters = || std::iter::once(DEFAULT_CLUSTER).chain(MEMBERS);
+    for cluster in clusters() {
+        api_options.signing_keys.insert(cluster, signing_key(&directory.signing_key(cluster))?);
+    }
     let api = ApiServer::new(store, api_options).map_err(Error::ApiServer)?;
-    for cluster in std::iter::once(DEFAULT_CLUSTER).chain(MEMBERS) {
+    for cluster in clusters() {
         api.create_cluster(cluster).await.map_err(Error::ApiServer)?;
     }
     Ok(api)
+}
+
+/// The key of a cluster's service accounts, made on the first start, so that their tokens outlive the process.
+fn signing_key(path: &Path) -> Result<SigningKey, Error> {
+    let failed = |error: KeyError| Error::Tls(format!("{error}: {}", path.display()));
+    if let Some(pem) = DataDir::read(path)? {
+        return SigningKey::from_pem(&pem).map_err(failed);
+    }
+    let key = SigningKey::generate().map_err(failed)?;
+    DataDir::write_secret(path, key.pem())?;
+    Ok(key)
 }
 
 /// Opens the store. A server that was just killed may hold the file a little longer than its port.

@@ -8,6 +8,7 @@
 pub mod authority;
 pub mod options;
 
+mod access;
 mod addresses;
 mod autoscaler;
 mod certificate;
@@ -36,6 +37,7 @@ mod volume;
 
 use mainstay_controller_runtime::Context;
 
+pub use access::rules;
 pub use authority::{CertificateAuthority, LocalAuthority};
 pub use mainstay_telemetry::thread::ANNOTATION as THREAD;
 pub use options::{Options, Timings};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use mainstay_apimachinery::{GroupVersionKind, object, yaml};
-use mainstay_apiserver::{ApiServer, Identity, Options};
+use mainstay_apiserver::{ApiServer, Controller, Identity, Options};
 use mainstay_controller_runtime::context::Seams;
 use mainstay_controller_runtime::{Api, ApiResource, ApplyOptions, CancellationToken, Context, IdleProbe, Ids};
 use mainstay_simcluster::{CertificateAuthority, LocalAuthority};
@@ -19,6 +19,8 @@ use crate::{CLUSTER, World};
 const START: &str = "2030-01-01T00:00:00.7Z";
 /// Seed of uids and suffixes.
 const SEED: u64 = 1;
+/// Name of the service account that simulates.
+const SIMCLUSTER: &str = "simcluster";
 /// Field manager of what a test writes itself.
 const MANAGER: &str = "testkit";
 
@@ -57,7 +59,8 @@ impl Setup {
     pub async fn start(self) -> TestCluster {
         let start: Timestamp = START.parse().expect("a constant timestamp");
         let seams = Seams::deterministic(start, SEED);
-        let options = Options::new(seams.clock.clone(), seams.ids.clone());
+        let mut options = Options::new(seams.clock.clone(), seams.ids.clone());
+        options.controllers.push(Controller { name: SIMCLUSTER, rules: mainstay_simcluster::rules() });
         let server = ApiServer::new(Store::ephemeral(mainstay_store::Options::default()), options)
             .expect("an empty store can be served");
         for name in &self.clusters {
@@ -106,7 +109,7 @@ impl TestCluster {
         if self.setup.simulated {
             for name in &self.setup.clusters {
                 let options = mainstay_simcluster::Options::new(Arc::clone(&self.authority));
-                mainstay_simcluster::run(self.context(name, &Identity::controller("simcluster")), options);
+                mainstay_simcluster::run(self.context(name, &Identity::controller(SIMCLUSTER)), options);
             }
         }
     }
@@ -153,6 +156,17 @@ impl TestCluster {
 
     pub(crate) fn default_name(&self) -> &str {
         self.setup.clusters.first().map_or(CLUSTER, String::as_str)
+    }
+
+    /// Lets a controller do what its rules say, in all clusters; see [`Identity::controller`].
+    ///
+    /// # Panics
+    /// If its role cannot be stored.
+    pub async fn grant(&self, name: &'static str, rules: Value) {
+        let controller = Controller { name, rules };
+        for cluster in &self.setup.clusters {
+            self.server.grant(cluster, &controller).await.expect("a role can be stored");
+        }
     }
 
     /// A new context of a cluster for a controller with this identity.

@@ -103,8 +103,7 @@ async fn a_key_that_is_kept_keeps_tokens_good() {
     let store = mainstay_store::Store::ephemeral(mainstay_store::Options::default());
     let clock = Clock::starting_at("2030-01-01T00:00:00Z".parse().unwrap());
     let start = |pem: String, store: mainstay_store::Store| {
-        let mut options = mainstay_apiserver::Options::new(clock.clone(), mainstay_controller_runtime::Ids::seeded(1));
-        options.authorization = mainstay_apiserver::Authorization::Rbac;
+        let options = mainstay_apiserver::Options::new(clock.clone(), mainstay_controller_runtime::Ids::seeded(1));
         options.signing_keys.insert("dev", SigningKey::from_pem(&pem).unwrap());
         ApiServer::new(store, options).unwrap()
     };

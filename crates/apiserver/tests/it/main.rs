@@ -16,7 +16,7 @@ mod watch;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, PostParams};
-use mainstay_apiserver::{ApiServer, Authorization, Identity, Options};
+use mainstay_apiserver::{ApiServer, Identity, Options};
 use mainstay_controller_runtime::{Clock, Ids};
 use mainstay_store::Store;
 use serde_json::{Value, json};
@@ -31,7 +31,6 @@ async fn server_with(change: impl FnOnce(&mut Options)) -> ApiServer {
     let clock = Clock::starting_at("2030-01-01T00:00:00Z".parse().unwrap());
     let store = Store::ephemeral(mainstay_store::Options::default());
     let mut options = Options::new(clock, Ids::seeded(7));
-    options.authorization = Authorization::Rbac;
     change(&mut options);
     let server = ApiServer::new(store, options).unwrap();
     server.create_cluster("dev").await.unwrap();

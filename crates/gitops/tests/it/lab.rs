@@ -50,6 +50,7 @@ impl Lab {
         for definition in argoproj::custom_resource_definitions() {
             cluster.apply(&definition).await;
         }
+        cluster.grant("gitops", mainstay_gitops::rules()).await;
         cluster.apply(&build::namespace("argocd")).await;
         cluster.apply(&argoproj::default_project("argocd")).await;
         let directory = tempfile::tempdir().unwrap();

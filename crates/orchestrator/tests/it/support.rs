@@ -15,6 +15,7 @@ pub(crate) const EVENT: (&str, &str) = ("v1", "Event");
 /// A simulated cluster with the orchestrator and a namespace `shop`.
 pub(crate) async fn cluster() -> TestCluster {
     let cluster = TestCluster::simulated().await;
+    cluster.grant("orchestrator", mainstay_orchestrator::rules()).await;
     run_on(&cluster);
     cluster.apply(&build::namespace("shop")).await;
     cluster.settle().await;
