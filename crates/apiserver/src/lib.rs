@@ -51,3 +51,13 @@ pub use identity::Identity;
 pub use kubeconfig::Kubeconfig;
 pub use respond::Reply;
 pub use server::{ApiServer, Controller, DEFAULT_CLUSTER, Options};
+
+/// What only fuzz targets may reach; not there in any other build.
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing {
+    /// Decodes a protobuf request body; `None` if it is refused.
+    #[must_use]
+    pub fn decode_protobuf(bytes: &[u8]) -> Option<serde_json::Value> {
+        crate::protobuf::decode(bytes).ok()
+    }
+}
