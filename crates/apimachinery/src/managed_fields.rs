@@ -2,7 +2,7 @@
 //! `metadata.managedFields`. The rules are those of structured-merge-diff and of `apimachinery/pkg/util/managedfields`.
 //!
 //! It must not know how objects are stored or served, nor default, prune or validate them: the caller does that to what
-//! [`apply`] gives back. Objects have one shape here, so an entry of another `apiVersion` is read as it stands.
+//! [`apply`] gives back. Objects have one shape in all versions of a kind; how they merge may differ.
 //!
 //! Start at [`apply`] and [`update`].
 
@@ -13,11 +13,14 @@ mod entries;
 mod extract;
 mod last_applied;
 mod merge;
+pub(crate) mod print;
 mod prune;
+mod reconcile;
 mod set;
 #[cfg(test)]
 mod tests;
 mod typed;
+mod versions;
 
 use std::sync::LazyLock;
 
@@ -29,10 +32,12 @@ pub use entries::Operation;
 pub use extract::TypeError;
 pub use set::{FieldSet, FieldsError};
 pub(crate) use typed::{Shape, Typed};
+pub use versions::Versions;
 
 use crate::{Schema, object};
 use compare::Comparison;
 use entries::Entry;
+use versions::Compared;
 
 /// Owns what an object held before anyone applied to it.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
@@ -71,6 +76,8 @@ pub struct Writer<'a> {
     /// Fields that a write through this resource leaves as they are, such as `status` through the resource itself:
     /// they are neither merged nor owned. See [`reset_fields`].
     pub reset: &'a FieldSet,
+    /// The versions of the kind, which others may have written in.
+    pub versions: Versions<'a>,
 }
 
 /// A server-side apply.
@@ -129,6 +136,7 @@ pub fn apply(request: &ApplyRequest<'_>) -> Result<Value, ApplyError> {
     if entries.is_empty() {
         entries.extend(before_first_apply(typed, live, &writer, &now));
     }
+    reconcile(typed, live, &mut entries, &writer);
     let mut own =
         take(&mut entries, &Entry::new(writer.manager, Operation::Apply, writer.api_version, writer.subresource));
 
@@ -136,10 +144,12 @@ pub fn apply(request: &ApplyRequest<'_>) -> Result<Value, ApplyError> {
     merge::merge(typed, &mut merged, &without_reset(applied, writer.reset));
     let known = *own.set() == set;
     if !known {
+        let typed = writer.versions.typed(&own, (writer.api_version, typed));
         give_up(typed, (&mut merged, applied), (&own.set(), &set), &entries);
     }
 
-    let compared = restricted(compare::compare(typed, live, &merged), &writer);
+    let version = (writer.versions, (writer.api_version, typed));
+    let compared = Compared::new(version, (live, &merged), &entries, |compared| restricted(compared, &writer));
     if !request.force {
         refuse_conflicts(typed, live, &entries, &compared, writer.manager)?;
     }
@@ -174,12 +184,15 @@ pub fn update(request: &UpdateRequest<'_>, mut new: Value) -> Value {
     if entries.is_empty() && exists {
         return new;
     }
-    let compared = if live.is_null() {
-        Comparison { added: compare::created(typed, &new), ..Comparison::default() }
+    reconcile(typed, live, &mut entries, &writer);
+    let restrict = |compared| restricted(compared, &writer);
+    let all = if live.is_null() {
+        let added = compare::created(typed, &new);
+        Compared::one(restrict(Comparison { added, ..Comparison::default() }))
     } else {
-        compare::compare(typed, live, &new)
+        Compared::new((writer.versions, (writer.api_version, typed)), (live, &new), &entries, restrict)
     };
-    let compared = restricted(compared, &writer);
+    let compared = &all.written;
     if !compared.is_empty() {
         let mut own =
             take(&mut entries, &Entry::new(writer.manager, Operation::Update, writer.api_version, writer.subresource));
@@ -188,7 +201,7 @@ pub fn update(request: &UpdateRequest<'_>, mut new: Value) -> Value {
         if !changed.is_empty() {
             own.time = Some(timestamp(writer.now).into());
         }
-        disown(&mut entries, &compared);
+        disown(&mut entries, &all);
         entries.push(own);
         entries::cap(&mut entries);
     }
@@ -215,6 +228,14 @@ pub fn owned_by(object: &Value, manager: &str, operation: Operation) -> FieldSet
     let entries = entries::parse(entries::list_of(object)).unwrap_or_default();
     let own = entries.iter().filter(|entry| entry.manager == manager && entry.operation == operation);
     own.fold(FieldSet::new(), |set, entry| set.union(&entry.set()))
+}
+
+/// Makes what others own fit the schemas as they are now. Those of built-in kinds do not change.
+fn reconcile(typed: Typed<'_>, live: &Value, entries: &mut Vec<Entry<'_>>, writer: &Writer<'_>) {
+    if !typed.is_builtin() {
+        writer.versions.forget_obsolete(entries);
+        reconcile::reconcile(entries, live, |entry| writer.versions.typed(entry, (writer.api_version, typed)));
+    }
 }
 
 fn timestamp(now: jiff::Timestamp) -> String {
@@ -266,16 +287,14 @@ fn refuse_conflicts(
     typed: Typed<'_>,
     live: &Value,
     others: &[Entry<'_>],
-    compared: &Comparison,
+    compared: &Compared,
     manager: &str,
 ) -> Result<(), ApplyError> {
-    let changed = compared.changed();
-    if changed.is_empty() {
-        return Ok(());
-    }
-    let owners = others.iter().filter(|entry| entry.owns_any(&changed));
-    let mut found: Vec<(&Entry<'_>, FieldSet)> =
-        owners.map(|entry| (entry, entry.set().intersection(&changed))).collect();
+    let of = |entry: &Entry<'_>| {
+        let changed = compared.seen_by(entry).changed();
+        if changed.is_empty() || !entry.owns_any(&changed) { None } else { Some(entry.set().intersection(&changed)) }
+    };
+    let mut found: Vec<(&Entry<'_>, FieldSet)> = others.iter().filter_map(|entry| Some((entry, of(entry)?))).collect();
     if !found.is_empty() && manager == last_applied::MANAGER {
         let vouched = last_applied::vouched_for(typed, live);
         found.iter_mut().for_each(|(_, set)| *set = set.difference(&vouched));
@@ -286,13 +305,16 @@ fn refuse_conflicts(
 }
 
 /// Takes from all entries what was given another value or removed.
-fn disown(entries: &mut [Entry<'_>], compared: &Comparison) {
-    if compared.is_empty() {
-        return;
-    }
-    let lost = compared.changed().union(&compared.removed);
-    for entry in entries.iter_mut().filter(|entry| entry.owns_any(&lost)) {
-        entry.replace(entry.set().difference(&lost));
+fn disown(entries: &mut [Entry<'_>], compared: &Compared) {
+    for entry in entries {
+        let seen = compared.seen_by(entry);
+        if seen.is_empty() {
+            continue;
+        }
+        let lost = seen.changed().union(&seen.removed);
+        if entry.owns_any(&lost) {
+            entry.replace(entry.set().difference(&lost));
+        }
     }
 }
 

@@ -54,7 +54,7 @@ impl PathElement {
                 text.push_str("k:{");
                 for (index, (name, value)) in key.iter().enumerate() {
                     let comma = if index == 0 { "" } else { "," };
-                    write!(text, "{comma}\"{name}\":{value}").expect("a String takes what is written");
+                    write!(text, "{comma}{}:{value}", quoted(name)).expect("a String takes what is written");
                 }
                 text.push('}');
                 text
@@ -68,6 +68,14 @@ impl PathElement {
             _ => Ordering::Greater,
         }
     }
+}
+
+/// A name as a JSON string; those that need escapes are rare.
+fn quoted(name: &str) -> String {
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
+        return format!("\"{name}\"");
+    }
+    Value::from(name).to_string()
 }
 
 /// Prints as upstream does in conflicts: `.spec`, `[name="web"]`, `[="a"]`, `[0]`.

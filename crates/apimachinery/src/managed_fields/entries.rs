@@ -90,6 +90,14 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// What the entry owns as it was written, if it was not replaced.
+    pub(super) fn raw_fields(&self) -> Option<&Map<String, Value>> {
+        match &self.fields {
+            Fields::Set(_) => None,
+            Fields::Raw(raw) => raw.get("fieldsV1")?.as_object(),
+        }
+    }
+
     /// Gives the entry another set.
     pub(super) fn replace(&mut self, set: FieldSet) {
         self.fields = Fields::Set(set);

@@ -52,7 +52,14 @@ fn schema() -> Schema {
 
 fn writer(manager: &str, second: u32) -> Writer<'_> {
     let now = format!("2026-01-01T00:00:{second:02}Z").parse().unwrap();
-    Writer { manager, api_version: "example.com/v1", subresource: "", now, reset: reset_fields("", false) }
+    Writer {
+        manager,
+        api_version: "example.com/v1",
+        subresource: "",
+        now,
+        reset: reset_fields("", false),
+        versions: Versions::default(),
+    }
 }
 
 fn config(spec: Value) -> Value {
@@ -277,8 +284,13 @@ fn refuses_what_does_not_fit() {
             ".spec.tags: element 0: associative list without keys has an element that's a map type",
         ),
         (json!({"bogus": 1}), ".spec.bogus: field not declared in schema"),
-        (json!({"size": "x"}), ".spec.size: expected numeric (int or float), got \"x\""),
-        (json!({"nested": []}), ".spec.nested: expected map, got []"),
+        (json!({"size": "x"}), ".spec.size: expected numeric (int or float), got string"),
+        (json!({"nested": []}), ".spec.nested: expected map, got &{[]}"),
+        (json!({"tags": {"a": [1, "b"]}}), ".spec.tags: expected list, got &{map[a:[1 b]]}"),
+        (
+            json!({"values": {"k": {"a": [1.5, null]}}}),
+            ".spec.values.k: expected string, got &value.valueUnstructured{Value:map[string]interface {}{\"a\":[]interface {}{1.5, interface {}(nil)}}}",
+        ),
     ] {
         assert_eq!(try_apply(&Value::Null, "a", &config(spec)).unwrap_err().to_string(), expected);
     }
@@ -438,5 +450,69 @@ proptest! {
             metadata_of(&mut forced).remove("managedFields");
             prop_assert_eq!(object, forced);
         }
+    }
+
+    #[test]
+    fn appliers_without_conflicts_may_come_in_any_order(one in specs(), two in specs()) {
+        let in_order = |first: (&str, &Value), second: (&str, &Value)| {
+            let live = try_apply(&Value::Null, first.0, &config(first.1.clone())).ok()?;
+            try_apply(&live, second.0, &config(second.1.clone())).ok()
+        };
+        let (a, b) = (("a", &one), ("b", &two));
+        if let (Some(there), Some(back)) = (in_order(a, b), in_order(b, a)) {
+            prop_assert_eq!(unordered(&there["spec"]), unordered(&back["spec"]));
+            for manager in ["a", "b"] {
+                let owned = |object| owned_by(object, manager, Operation::Apply);
+                prop_assert_eq!(owned(&there), owned(&back));
+            }
+        }
+    }
+
+    #[test]
+    fn appliers_of_different_fields_never_meet(one in specs(), two in specs()) {
+        let half = |spec: &Value, keep: fn(&str) -> bool| -> Value {
+            let fields = spec.as_object().unwrap().iter().filter(|(name, _)| keep(name));
+            fields.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>().into()
+        };
+        let (one, two) = (half(&one, |name| name < "ports"), half(&two, |name| name >= "ports"));
+        let there = applied(&applied(&Value::Null, "a", one.clone()), "b", two.clone());
+        let back = applied(&applied(&Value::Null, "b", two), "a", one);
+        prop_assert_eq!(&there["spec"], &back["spec"]);
+        for manager in ["a", "b"] {
+            prop_assert_eq!(owned_by(&there, manager, Operation::Apply), owned_by(&back, manager, Operation::Apply));
+        }
+    }
+
+    #[test]
+    fn a_writer_owns_what_it_adds_and_others_keep_what_it_leaves(history in history(), spec in specs()) {
+        let before = play(&history);
+        // Without owners nobody keeps books, until somebody applies.
+        prop_assume!(!entries::list_of(&before).is_null());
+        let mut new = before.clone();
+        new["spec"] = spec;
+        let after = updated(&before, "u", 9, new);
+        let added = existing(&after).difference(&existing(&before));
+        prop_assert_eq!(added.difference(&owned_by(&after, "u", Operation::Update)).paths(), Vec::<String>::new());
+        for other in ["a", "b", "c"] {
+            let (had, has) = (owned_by(&before, other, Operation::Apply), owned_by(&after, other, Operation::Apply));
+            prop_assert!(has.difference(&had).is_empty());
+            let lost = had.difference(&has).intersection(&existing(&after));
+            prop_assert_eq!(lost.difference(&owned_by(&after, "u", Operation::Update)).paths(), Vec::<String>::new());
+        }
+    }
+}
+
+/// A value with its lists in one order: how appliers order what they share depends on who comes first.
+fn unordered(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            map.iter().map(|(name, value)| (name.clone(), unordered(value))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(unordered).collect();
+            items.sort_by(element::compare_values);
+            Value::Array(items)
+        }
+        other => other.clone(),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Map, Value};
 
 use super::element::{PathElement, same_value};
+use super::print;
 use crate::quantity::Quantity;
 use crate::schema::{ListType, Schema, Type};
 
@@ -73,6 +74,30 @@ impl<'a> Typed<'a> {
         }
     }
 
+    /// Whether the schema says that maps or lists here are one value.
+    pub(crate) fn is_atomic(&self) -> bool {
+        self.schema.is_some_and(|schema| match schema.type_ {
+            Some(Type::Object) => schema.map_atomic,
+            Some(Type::Array) => schema.list_type == ListType::Atomic,
+            _ => false,
+        })
+    }
+
+    /// Whether the schema says that maps or lists here merge part by part.
+    pub(crate) fn has_parts(&self) -> bool {
+        let is_container =
+            |schema: &Schema| matches!(schema.type_, Some(Type::Object | Type::Array)) && !schema.int_or_string;
+        self.schema.is_some_and(is_container) && !self.is_atomic()
+    }
+
+    /// Whether a map here holds nothing but what it has by default.
+    pub(crate) fn is_default(&self, value: &Value) -> bool {
+        let Some(schema) = self.schema.filter(|_| value.is_object()) else { return false };
+        let mut empty = Value::Object(Map::new());
+        schema.apply_defaults(&mut empty);
+        empty == *value
+    }
+
     /// The field of this map with a name.
     pub(crate) fn field(&self, name: &str) -> Field<'a> {
         let Some(schema) = self.schema else { return Field::unknown(true) };
@@ -128,17 +153,19 @@ impl<'a> Typed<'a> {
     /// What is wrong with the JSON type of a value, in upstream's words.
     pub(crate) fn type_error(&self, value: &Value) -> Option<String> {
         let schema = self.schema?;
-        let expected = match (schema.type_?, value) {
+        let (expected, found) = match (schema.type_?, value) {
             _ if schema.int_or_string => return None,
             (_, Value::Null) => return None,
-            (Type::Object, value) if !value.is_object() => "map",
-            (Type::Array, value) if !value.is_array() => "list",
-            (Type::String, value) if !value.is_string() => "string",
-            (Type::Integer | Type::Number, value) if !value.is_number() => "numeric (int or float)",
-            (Type::Boolean, value) if !value.is_boolean() => "boolean",
+            (Type::Object, value) if !value.is_object() => ("map", print::pointer(value)),
+            (Type::Array, value) if !value.is_array() => ("list", print::pointer(value)),
+            (Type::String, value) if !value.is_string() => ("string", print::in_syntax(value)),
+            (Type::Integer | Type::Number, value) if !value.is_number() => {
+                ("numeric (int or float)", print::type_name(value).to_owned())
+            }
+            (Type::Boolean, value) if !value.is_boolean() => ("boolean", print::pointer(value)),
             _ => return None,
         };
-        Some(format!("expected {expected}, got {value}"))
+        Some(format!("expected {expected}, got {found}"))
     }
 
     /// How an item of this list is told from the others.

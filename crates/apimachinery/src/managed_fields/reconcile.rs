@@ -1,0 +1,213 @@
+//! Makes entries fit a schema in which lists and maps merge in another way than when they were written: the owner of
+//! the parts of what is one value now owns that value, and the owner of a value that has parts now owns all of them.
+//! As `typed.ReconcileFieldSetWithSchema`. It must not know who writes.
+
+use serde_json::{Map, Value};
+
+use super::element::PathElement;
+use super::entries::Entry;
+use super::extract::field_set;
+use super::set::{FieldSet, Node};
+use super::typed::Typed;
+
+/// Reconciles each entry with the schema that `typed` gives for it. Finding nothing to do, which is what nearly all
+/// writes find, costs a walk over what the entries say, unread.
+pub(super) fn reconcile<'a>(entries: &mut [Entry<'_>], live: &Value, typed: impl Fn(&Entry<'_>) -> Typed<'a>) {
+    let odd = |entry: &Entry<'_>| entry.raw_fields().is_some_and(|fields| is_odd(typed(entry), fields));
+    let found: Vec<usize> = (0..entries.len()).filter(|at| odd(&entries[*at])).collect();
+    if found.is_empty() {
+        return;
+    }
+    let all = entries.iter().fold(FieldSet::new(), |all, entry| all.union(&entry.set()));
+    for at in found {
+        let set = reconciled(typed(&entries[at]), Some(live), (&entries[at].set(), &all));
+        if set != *entries[at].set() {
+            entries[at].replace(set);
+        }
+    }
+}
+
+/// Whether an entry may not fit its schema: it owns parts of one value, or as one value what has parts.
+fn is_odd(typed: Typed<'_>, fields: &Map<String, Value>) -> bool {
+    fields.iter().filter(|(key, _)| *key != ".").any(|(key, below)| {
+        let Value::Object(below) = below else { return false };
+        let child = key.strip_prefix("f:").map_or_else(|| typed.items(), |name| typed.field(name).typed);
+        let is_leaf = below.keys().all(|key| key == ".");
+        if is_leaf { child.has_parts() } else { child.is_atomic() || is_odd(child, below) }
+    })
+}
+
+fn reconciled(typed: Typed<'_>, value: Option<&Value>, (set, all): (&FieldSet, &FieldSet)) -> FieldSet {
+    let nodes = set.nodes().iter().map(|node| {
+        let below = match &node.element {
+            PathElement::Field(name) => (typed.field(name).typed, value.and_then(|value| value.get(name.as_ref()))),
+            element => (typed.items(), value.and_then(|value| item(typed, value, element))),
+        };
+        of_node(below, node, all.node(&node.element))
+    });
+    FieldSet::from_nodes(nodes.collect())
+}
+
+fn item<'v>(typed: Typed<'_>, list: &'v Value, element: &PathElement) -> Option<&'v Value> {
+    list.as_array()?.iter().find(|item| typed.element(item).is_ok_and(|found| found == *element))
+}
+
+fn of_node((typed, value): (Typed<'_>, Option<&Value>), node: &Node, all: Option<&Node>) -> Node {
+    static NONE: FieldSet = FieldSet::EMPTY;
+    let all = all.map_or(&NONE, |all| &all.children);
+    let is_leaf = node.children.is_empty();
+    let (member, children) = if !is_leaf && typed.is_atomic() {
+        (true, FieldSet::new())
+    } else if is_leaf && typed.has_parts() && all.is_empty() {
+        // Where others own parts, or all parts are defaults, the value has had parts before: this one owns it as an
+        // empty one.
+        let parts = value.filter(|value| !typed.is_default(value)).and_then(|value| field_set(typed, value).ok());
+        (true, parts.unwrap_or_default())
+    } else {
+        (node.member, reconciled(typed, value, (&node.children, all)))
+    };
+    Node { element: node.element.clone(), member, children }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::super::{
+        ApplyError, ApplyRequest, Operation, UpdateRequest, Versions, Writer, apply, owned_by, reset_fields, update,
+    };
+    use crate::Schema;
+
+    type Schemas = BTreeMap<Arc<str>, Arc<Schema>>;
+
+    /// A kind whose list and map are one value in `v1` and have parts in `v2`.
+    fn versions() -> Schemas {
+        let schema = |list: Value, map: &str| {
+            let ports = json!({"type": "array", "items": {"type": "object", "required": ["name"], "properties":
+                {"name": {"type": "string"}, "port": {"type": "integer"}}}});
+            let mut ports = ports.as_object().cloned().unwrap_or_default();
+            ports.extend(list.as_object().cloned().unwrap_or_default());
+            let values =
+                json!({"type": "object", "x-kubernetes-map-type": map, "additionalProperties": {"type": "string"}});
+            let spec = json!({"type": "object", "properties": {"ports": ports, "values": values}});
+            Arc::new(Schema::from_openapi(&json!({"type": "object", "properties": {"spec": spec}})).unwrap())
+        };
+        let keyed = json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]});
+        let atomic = json!({"x-kubernetes-list-type": "atomic"});
+        [("v1".into(), schema(atomic, "atomic")), ("v2".into(), schema(keyed, "granular"))].into()
+    }
+
+    fn thing(spec: Value) -> Value {
+        json!({"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t", "uid": "1"}, "spec": spec})
+    }
+
+    fn writer<'a>(manager: &'a str, api_version: &'a str, versions: Versions<'a>) -> Writer<'a> {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        Writer { manager, api_version, subresource: "", now, reset: reset_fields("", false), versions }
+    }
+
+    fn applied(schema: &Schema, live: &Value, spec: Value, writer: Writer<'_>) -> Result<Value, ApplyError> {
+        apply(&ApplyRequest { schema, live, applied: &thing(spec), writer, force: false }).map(|mut object| {
+            object["metadata"]["uid"] = json!("1");
+            object
+        })
+    }
+
+    fn fields(object: &Value, manager: &str) -> Value {
+        let set = owned_by(object, manager, Operation::Apply).union(&owned_by(object, manager, Operation::Update));
+        set.to_fields_v1()["f:spec"].clone()
+    }
+
+    const ONE: &str = "example.com/v1";
+
+    #[test]
+    fn a_value_that_gets_parts_is_owned_in_all_of_them() {
+        let schemas = versions();
+        let plain = |manager| writer(manager, ONE, Versions::default());
+        let spec = json!({"ports": [{"name": "a", "port": 1}], "values": {"k": "v"}});
+        let live = applied(&schemas["v1"], &Value::Null, spec, plain("one")).unwrap();
+        assert_eq!(fields(&live, "one"), json!({"f:ports": {}, "f:values": {}}));
+        let more = json!({"ports": [{"name": "b"}], "values": {"l": "w"}});
+        let both = applied(&schemas["v2"], &live, more, plain("two")).unwrap();
+        assert_eq!(
+            both["spec"],
+            json!({"ports": [{"name": "a", "port": 1}, {"name": "b"}], "values": {"k": "v", "l": "w"}})
+        );
+        let item = json!({".": {}, "f:name": {}, "f:port": {}});
+        let parts = json!({".": {}, "k:{\"name\":\"a\"}": item});
+        assert_eq!(fields(&both, "one"), json!({"f:ports": parts, "f:values": {".": {}, "f:k": {}}}));
+        let clash = json!({"ports": [{"name": "a", "port": 2}], "values": {"k": "x"}});
+        let error = applied(&schemas["v2"], &live, clash, plain("two")).unwrap_err().to_string();
+        assert!(error.contains(".spec.values.k") && error.contains(".spec.ports[name=\"a\"].port"), "{error}");
+    }
+
+    #[test]
+    fn parts_that_become_one_value_are_owned_as_one() {
+        let schemas = versions();
+        let plain = |manager| writer(manager, ONE, Versions::default());
+        let spec = json!({"ports": [{"name": "a"}], "values": {"k": "v"}});
+        let live = applied(&schemas["v2"], &Value::Null, spec.clone(), plain("one")).unwrap();
+        let mut new = live.clone();
+        new["metadata"]["labels"] = json!({"l": "m"});
+        let new = update(&UpdateRequest { schema: &schemas["v1"], live: &live, writer: plain("two") }, new);
+        assert_eq!(fields(&new, "one"), json!({"f:ports": {}, "f:values": {}}));
+        let error = applied(&schemas["v1"], &new, json!({"ports": []}), plain("two")).unwrap_err();
+        assert_eq!(error.to_string(), "Apply failed with 1 conflict: conflict with \"one\": .spec.ports");
+    }
+
+    #[test]
+    fn an_empty_value_that_was_filled_by_others_stays_theirs() {
+        let schemas = versions();
+        let plain = |manager| writer(manager, ONE, Versions::default());
+        let empty = applied(&schemas["v2"], &Value::Null, json!({"values": {}}), plain("one")).unwrap();
+        let filled = applied(&schemas["v2"], &empty, json!({"values": {"k": "v"}}), plain("two")).unwrap();
+        let again = applied(&schemas["v2"], &filled, json!({"ports": []}), plain("three")).unwrap();
+        assert_eq!(fields(&again, "one"), json!({"f:values": {}}));
+    }
+
+    #[test]
+    fn an_owner_is_asked_in_its_own_version() {
+        let schemas = versions();
+        let in_version = |manager, version| writer(manager, version, Versions::of(&schemas));
+        let one = applied(&schemas["v1"], &Value::Null, json!({"values": {"k": "v"}}), in_version("one", ONE)).unwrap();
+        let two = in_version("two", "example.com/v2");
+        let error = applied(&schemas["v2"], &one, json!({"values": {"l": "w"}}), two).unwrap_err();
+        assert_eq!(error.to_string(), "Apply failed with 1 conflict: conflict with \"one\": .spec.values");
+        let mut new = one.clone();
+        new["spec"]["values"]["l"] = json!("w");
+        let new = update(&UpdateRequest { schema: &schemas["v2"], live: &one, writer: two }, new);
+        assert_eq!((fields(&new, "one"), fields(&new, "two")), (Value::Null, json!({"f:values": {"f:l": {}}})));
+    }
+
+    #[test]
+    fn the_same_applier_may_change_its_version() {
+        let schemas = versions();
+        let in_version = |version| writer("one", version, Versions::of(&schemas));
+        let spec = json!({"values": {"k": "v"}, "ports": [{"name": "a"}]});
+        let one = applied(&schemas["v1"], &Value::Null, spec, in_version(ONE)).unwrap();
+        let two = applied(&schemas["v2"], &one, json!({"values": {"k": "v"}}), in_version("example.com/v2")).unwrap();
+        assert_eq!(two["spec"], json!({"values": {"k": "v"}}));
+        let entries = two["metadata"]["managedFields"].as_array().unwrap();
+        assert_eq!((entries.len(), &entries[0]["apiVersion"]), (1, &json!("example.com/v2")));
+    }
+
+    #[test]
+    fn owners_in_versions_that_are_gone_are_forgotten() {
+        let mut schemas = versions();
+        let one = applied(
+            &schemas["v1"],
+            &Value::Null,
+            json!({"values": {"k": "v"}}),
+            writer("one", ONE, Versions::of(&schemas)),
+        );
+        schemas.remove("v1");
+        let two = writer("two", "example.com/v2", Versions::of(&schemas));
+        let taken = applied(&schemas["v2"], &one.unwrap(), json!({"values": {"k": "x"}}), two).unwrap();
+        let managers: Vec<_> =
+            taken["metadata"]["managedFields"].as_array().unwrap().iter().map(|e| &e["manager"]).collect();
+        assert_eq!(managers, ["two"]);
+    }
+}
