@@ -4,6 +4,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::managed_fields::print;
+
 mod order;
 mod strategic;
 
@@ -19,7 +21,7 @@ pub enum PatchError {
     #[error("the server rejected our request due to an error in our request: {0}")]
     Rejected(String),
     /// An item of a list lacks the key its list is merged by. Upstream answers 500.
-    #[error("map: {item} does not contain declared merge key: {key}")]
+    #[error("map: {} does not contain declared merge key: {key}", print::plain(item))]
     MissingMergeKey {
         /// The item.
         item: Value,
@@ -29,6 +31,12 @@ pub enum PatchError {
     /// A directive of a strategic merge patch is malformed. Upstream answers 500.
     #[error("{0}")]
     Directive(String),
+}
+
+/// A value as Go prints it: `map[spec:map[replicas:x]]`.
+#[must_use]
+pub fn in_go(value: &Value) -> String {
+    print::plain(value)
 }
 
 /// Applies a JSON patch (RFC 6902).

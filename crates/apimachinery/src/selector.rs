@@ -229,10 +229,24 @@ mod tests {
             ("tier in (web", "unable to parse requirement: found '', expected: ',' or ')'"),
             ("tier web", "unable to parse requirement: found 'web', expected: in, notin, =, ==, !=, gt, lt"),
             ("tier,", "found '', expected: identifier after ','"),
+            (
+                "size>tall",
+                "unable to parse requirement: values[0]: Invalid value: \"tall\": for 'Gt', 'Lt' operators, the value must \
+                 be an integer",
+            ),
         ] {
             assert_eq!(LabelSelector::parse(selector).unwrap_err().to_string(), expected);
         }
-        assert!(LabelSelector::parse("tier=a~b").is_err() && LabelSelector::parse("-x").is_err());
+        let starts = |selector: &str, start: &str| {
+            let error = LabelSelector::parse(selector).unwrap_err().to_string();
+            assert!(error.starts_with(start), "{error}");
+        };
+        starts(
+            "tier=a~b",
+            "unable to parse requirement: values[0][tier]: Invalid value: \"a~b\": a valid label must be",
+        );
+        starts("-x", "unable to parse requirement: <nil>: Invalid value: \"-x\": name part must consist of");
+        starts("t in (a~,b~)", "unable to parse requirement: [values[0][t]: Invalid value: \"a~\": a valid");
     }
 
     #[test]

@@ -43,6 +43,14 @@ pub struct YamlError {
     pub column: usize,
     /// What is wrong, and what to do.
     pub message: String,
+    /// The key that stands twice in one map, if it is that.
+    pub duplicate: Option<String>,
+}
+
+impl YamlError {
+    fn at((line, column): (usize, usize), message: impl Into<String>) -> Self {
+        Self { line, column, message: message.into(), duplicate: None }
+    }
 }
 
 impl Document {
@@ -76,14 +84,18 @@ pub fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
     if let Some((value, line)) = parse_json(text) {
         return Ok(vec![Document { value, line, source, positions: OnceLock::new() }]);
     }
-    let parsed = if may_be_deep(text) { on_deep_stack(|| parse_yaml(text))? } else { parse_yaml(text)? };
+    let parsed = read(text, DuplicateKeyPolicy::Error)?;
+    Ok(documents(parsed, &source))
+}
+
+fn documents(parsed: Vec<Spanned<Value>>, source: &Arc<str>) -> Vec<Document> {
     let document = |mut spanned: Spanned<Value>| {
         normalise_numbers(&mut spanned.value);
         let line = to_usize(spanned.referenced.line());
         Document { value: spanned.value, line, source: source.clone(), positions: OnceLock::new() }
     };
     // The parser leaves empty documents out; an explicit `null` is as empty.
-    Ok(parsed.into_iter().filter(|spanned| !spanned.value.is_null()).map(document).collect())
+    parsed.into_iter().filter(|spanned| !spanned.value.is_null()).map(document).collect()
 }
 
 /// Parses a text that must hold one document.
@@ -91,8 +103,29 @@ pub fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
 /// # Errors
 /// As [`parse_documents`], and if there is no document or more than one.
 pub fn parse_one(text: &str) -> Result<Document, YamlError> {
-    let mut documents = parse_documents(text)?.into_iter();
-    let wrong = |line, message: &str| Err(YamlError { line, column: 1, message: message.to_owned() });
+    only(parse_documents(text)?)
+}
+
+/// As [`parse_one`], but of a key that stands twice in one map the last one counts; the first such key is in the error
+/// given back beside the document.
+///
+/// # Errors
+/// As [`parse_one`].
+pub fn parse_one_lenient(text: &str) -> Result<(Document, Option<YamlError>), YamlError> {
+    match parse_one(text) {
+        Ok(document) => Ok((document, None)),
+        Err(error) if error.duplicate.is_some() => {
+            let text = text.trim_start_matches('\u{feff}');
+            let parsed = read(text, DuplicateKeyPolicy::LastWins)?;
+            Ok((only(documents(parsed, &text.into()))?, Some(error)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn only(documents: Vec<Document>) -> Result<Document, YamlError> {
+    let mut documents = documents.into_iter();
+    let wrong = |line, message: &str| Err(YamlError::at((line, 1), message));
     match (documents.next(), documents.next()) {
         (Some(document), None) => Ok(document),
         (None, _) => wrong(1, "there is no document; write one object"),
@@ -112,8 +145,10 @@ pub fn to_string_documents<'a>(values: impl IntoIterator<Item = &'a Value>) -> S
     values.into_iter().map(to_string).collect::<Vec<_>>().join("---\n")
 }
 
-fn parse_yaml(text: &str) -> Result<Vec<Spanned<Value>>, YamlError> {
-    serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| describe(&error))
+fn read(text: &str, duplicates: DuplicateKeyPolicy) -> Result<Vec<Spanned<Value>>, YamlError> {
+    let parse =
+        || serde_saphyr::from_multiple_with_options(text, options(duplicates)).map_err(|error| describe(&error));
+    if may_be_deep(text) { on_deep_stack(parse) } else { parse() }
 }
 
 /// Whether a text could nest deeper than an ordinary stack is sure to bear: the parser takes up to 25 KB a level in
@@ -128,8 +163,7 @@ fn may_be_deep(text: &str) -> bool {
 fn on_deep_stack<T: Send>(work: impl FnOnce() -> Result<T, YamlError> + Send) -> Result<T, YamlError> {
     /// Several times what [`MAX_DEPTH`] levels take; only touched pages cost memory.
     const STACK_BYTES: usize = 16 * 1024 * 1024;
-    let failed =
-        |reason: &str| YamlError { line: 0, column: 0, message: format!("failed to start a thread: {reason}") };
+    let failed = |reason: &str| YamlError::at((0, 0), format!("failed to start a thread: {reason}"));
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
         thread.map_err(|error| failed(&error.to_string()))?.join().unwrap_or_else(|_| Err(failed("it panicked")))
@@ -146,7 +180,7 @@ fn parse_json(text: &str) -> Option<(Value, usize)> {
     Some((decoded.value, text[..start].matches('\n').count() + 1))
 }
 
-fn options() -> Options {
+fn options(duplicates: DuplicateKeyPolicy) -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: MAX_DOCUMENTS,
@@ -158,7 +192,7 @@ fn options() -> Options {
             max_recorded_anchor_events: MAX_ALIASED_EVENTS,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED_EVENTS },
-        duplicate_keys: DuplicateKeyPolicy::Error,
+        duplicate_keys: duplicates,
         legacy_octal_numbers: true,
         emit_comments: false,
     }
@@ -179,17 +213,21 @@ fn to_usize(number: u64) -> usize {
 fn describe(error: &serde_saphyr::Error) -> YamlError {
     let error = error.without_snippet();
     let place = error.location();
-    let (line, column) = place.map_or((0, 0), |place| (to_usize(place.line()), to_usize(place.column())));
+    let place = place.map_or((0, 0), |place| (to_usize(place.line()), to_usize(place.column())));
     let text = error.render();
     let text = text.lines().next().unwrap_or_default();
     let text = text.split(" at line ").next().unwrap_or(text);
-    YamlError { line, column, message: advise(text) }
+    YamlError { duplicate: duplicate_key(text).map(str::to_owned), ..YamlError::at(place, advise(text)) }
+}
+
+fn duplicate_key(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix("duplicate mapping key: ")?;
+    Some(rest.split(", set DuplicateKeyPolicy").next().unwrap_or(rest))
 }
 
 /// The parser's message, with what to do about it.
 fn advise(text: &str) -> String {
-    if let Some(rest) = text.strip_prefix("duplicate mapping key: ") {
-        let key = rest.split(", set DuplicateKeyPolicy").next().unwrap_or(rest);
+    if let Some(key) = duplicate_key(text) {
         return format!("the key \"{key}\" stands twice in one map; remove one of the two");
     }
     if let Some(rest) = text.strip_prefix("budget breached: ") {
@@ -289,6 +327,16 @@ mod tests {
         assert!(error("{\"a\": 1, \"a\": 2}").contains("stands twice"));
         assert!(parse_one("a: 1\n---\nb: 2\n").unwrap_err().to_string().contains("second document"));
         assert!(parse_one("# nothing\n").unwrap_err().to_string().contains("no document"));
+    }
+
+    #[test]
+    fn of_keys_that_stand_twice_the_last_may_count() {
+        let (document, error) = parse_one_lenient("a: 1\nb: {c: 2}\na: 3\n").unwrap();
+        assert_eq!(document.value, json!({"a": 3, "b": {"c": 2}}));
+        let error = error.unwrap();
+        assert_eq!((error.line, error.duplicate.as_deref()), (3, Some("a")));
+        assert_eq!(parse_one_lenient("a: 1").unwrap().1, None);
+        assert!(parse_one_lenient("a: 1\na: 2\n---\nb: 1").is_err());
     }
 
     #[test]

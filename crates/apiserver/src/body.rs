@@ -187,6 +187,11 @@ pub(crate) fn check_place(call: &Call, value: &mut Value) -> Result<(), Error> {
     if let Some(managers) = managers.filter(|managers| !managers.is_null()) {
         object::metadata_mut(value).insert("managedFields".to_owned(), managers);
     }
+    check_names(call, value)
+}
+
+/// The part of [`check_place`] that looks at names alone.
+pub(crate) fn check_names(call: &Call, value: &mut Value) -> Result<(), Error> {
     match (&call.namespace, object::namespace(value)) {
         (Some(namespace), None) => object::set_namespace(value, namespace),
         (Some(namespace), Some(given)) if namespace != given => {

@@ -35,6 +35,7 @@ fn writer<'a>(call: &'a Call, options: &'a WriteOptions, api_version: &'a str) -
         subresource,
         now: call.server.clock().now(),
         reset: reset(call, subresource),
+        versions: managed_fields::Versions::default(),
     }
 }
 
@@ -49,7 +50,7 @@ fn refused(call: &Call, applied: &Value, error: &ApplyError) -> Error {
             Error::apply_conflict(error.to_string(), conflicts.iter().map(cause).collect())
         }
         ApplyError::Invalid(_) => {
-            let namespace = call.namespace_str();
+            let namespace = mainstay_apimachinery::object::namespace(applied).unwrap_or_default();
             let gvk = call.resource.gvk();
             let name = mainstay_apimachinery::object::name(applied);
             let prefix = format!("{namespace}/{name}; {}/{}, Kind={}", gvk.group, gvk.version, gvk.kind);

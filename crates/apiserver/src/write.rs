@@ -22,6 +22,14 @@ pub(crate) struct Written {
     pub(crate) created: bool,
 }
 
+impl Written {
+    /// The same, with warnings before its own.
+    pub(crate) fn warned(mut self, warnings: &[String]) -> Self {
+        self.warnings.splice(0..0, warnings.iter().cloned());
+        self
+    }
+}
+
 /// Suffix length and longest prefix of generated names, as `names.SimpleNameGenerator`.
 const SUFFIX_LENGTH: usize = 5;
 const MAX_PREFIX_LENGTH: usize = 63 - SUFFIX_LENGTH;
@@ -183,7 +191,12 @@ fn finish(
     (mut new, ownership): (Value, Ownership),
 ) -> Result<(Value, Vec<String>), Error> {
     check_identity(call, old, &new)?;
+    // An empty list says that it shall be cleared; defaulting would drop it like any other.
+    let managers = object::metadata_mut(&mut new).remove("managedFields");
     strategy::set_defaults(&call.resource, &mut new);
+    managers
+        .into_iter()
+        .for_each(|managers| drop(object::metadata_mut(&mut new).insert("managedFields".to_owned(), managers)));
     if ownership == Ownership::Writer {
         new = managers::update(call, options, Some(old), new);
     }

@@ -77,7 +77,8 @@ fn merge_field(
                 *live = clean_list(patch);
             }
         }
-        (_, Value::Object(patch)) if patch.get(PATCH).and_then(Value::as_str) == Some("delete") => {
+        // Where there is nothing to delete or to replace, upstream takes nothing from the patch either.
+        (_, Value::Object(patch)) if matches!(patch.get(PATCH).and_then(Value::as_str), Some("delete" | "replace")) => {
             original.insert(name.to_owned(), Value::Object(Map::new()));
         }
         (_, patch) => {

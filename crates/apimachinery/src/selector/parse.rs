@@ -2,6 +2,7 @@
 //! It must not know objects.
 
 use super::{LabelOperator, LabelRequirement, SelectorError};
+use crate::names;
 
 const SPECIAL: &[char] = &['=', '!', '(', ')', ',', '>', '<'];
 
@@ -36,17 +37,40 @@ fn requirement(tokens: &mut Tokens<'_>) -> Result<LabelRequirement, SelectorErro
     if !is_identifier(key) {
         return Err(unexpected(key, "identifier"));
     }
-    if !is_label_key(key) {
-        return Err(SelectorError::new(format!(
-            "key: Invalid value: {key:?}: a label key is an optional DNS prefix and '/', then at most 63 alphanumeric characters, '-', '_' or '.', starting and ending with an alphanumeric one"
-        )));
+    let wrong = names::check_qualified_name(key);
+    if !wrong.is_empty() {
+        // Upstream has no path to print here.
+        return Err(SelectorError::new(format!("<nil>: Invalid value: {key:?}: {}", wrong.join("; "))));
     }
     let operator = match tokens.peek() {
         _ if negated => LabelOperator::DoesNotExist,
         "" | "," => LabelOperator::Exists,
         _ => operator(tokens)?,
     };
+    check_values(key, &operator)?;
     Ok(LabelRequirement { key: key.to_owned(), operator })
+}
+
+fn check_values(key: &str, operator: &LabelOperator) -> Result<(), SelectorError> {
+    let bound;
+    let values = match operator {
+        LabelOperator::In(values) | LabelOperator::NotIn(values) => values.as_slice(),
+        LabelOperator::GreaterThan(number) | LabelOperator::LessThan(number) => {
+            bound = [number.to_string()];
+            &bound
+        }
+        LabelOperator::Exists | LabelOperator::DoesNotExist => return Ok(()),
+    };
+    let wrong = values.iter().enumerate().filter_map(|(index, value)| {
+        let why = names::check_label_value(value);
+        (!why.is_empty()).then(|| format!("values[{index}][{key}]: Invalid value: {value:?}: {}", why.join("; ")))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    match wrong.as_slice() {
+        [] => Ok(()),
+        [only] => Err(SelectorError::new(only)),
+        several => Err(SelectorError::new(format!("[{}]", several.join(", ")))),
+    }
 }
 
 fn operator(tokens: &mut Tokens<'_>) -> Result<LabelOperator, SelectorError> {
@@ -66,14 +90,15 @@ fn exact(tokens: &mut Tokens<'_>) -> Result<String, SelectorError> {
         return Ok(String::new());
     }
     match tokens.next() {
-        token if is_identifier(token) => label_value(token),
+        token if is_identifier(token) => Ok(token.to_owned()),
         token => Err(unexpected(token, "identifier")),
     }
 }
 
 fn bound(tokens: &mut Tokens<'_>) -> Result<i64, SelectorError> {
     let text = exact(tokens)?;
-    text.parse().map_err(|_| SelectorError::new("for 'Gt', 'Lt' operators, the value must be an integer"))
+    let why = "for 'Gt', 'Lt' operators, the value must be an integer";
+    text.parse().map_err(|_| SelectorError::new(format!("values[0]: Invalid value: {text:?}: {why}")))
 }
 
 fn values(tokens: &mut Tokens<'_>) -> Result<Vec<String>, SelectorError> {
@@ -97,7 +122,7 @@ fn values(tokens: &mut Tokens<'_>) -> Result<Vec<String>, SelectorError> {
                 continue;
             }
             token if is_identifier(token) && (after_comma || found.is_empty()) => {
-                found.push(label_value(token)?);
+                found.push(token.to_owned());
                 after_comma = false;
                 continue;
             }
@@ -116,40 +141,6 @@ fn unexpected(token: &str, expected: &str) -> SelectorError {
 
 fn is_identifier(token: &str) -> bool {
     !token.is_empty() && !token.starts_with(SPECIAL)
-}
-
-fn label_value(text: &str) -> Result<String, SelectorError> {
-    if is_qualified_part(text) {
-        return Ok(text.to_owned());
-    }
-    Err(SelectorError::new(format!(
-        "values[0]: Invalid value: {text:?}: a valid label must be an empty string or consist of at most 63 alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
-    )))
-}
-
-fn is_label_key(key: &str) -> bool {
-    match key.split_once('/') {
-        Some((prefix, name)) => is_dns_subdomain(prefix) && is_qualified_part(name),
-        None => is_qualified_part(key),
-    }
-}
-
-fn is_qualified_part(text: &str) -> bool {
-    let alphanumeric = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    text.len() <= 63
-        && alphanumeric(text.chars().next())
-        && alphanumeric(text.chars().last())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-}
-
-fn is_dns_subdomain(text: &str) -> bool {
-    let part = |p: &str| {
-        !p.is_empty()
-            && !p.starts_with('-')
-            && !p.ends_with('-')
-            && p.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-    };
-    text.len() <= 253 && text.split('.').all(part)
 }
 
 /// The tokens not read yet. The empty token is the end.

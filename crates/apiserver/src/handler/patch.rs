@@ -2,9 +2,9 @@
 //! It must not know how objects are stored.
 
 use bytes::Bytes;
-use mainstay_apimachinery::patch::{PatchError, json_patch, merge_patch, strategic_merge_patch};
-use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, object};
-use serde_json::{Value, json};
+use mainstay_apimachinery::patch::{PatchError, in_go, json_patch, merge_patch, strategic_merge_patch};
+use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, json, object, yaml};
+use serde_json::Value;
 
 use crate::call::Call;
 use crate::handler::read;
@@ -86,10 +86,25 @@ fn desired(call: &Call, options: &WriteOptions, patch: &Patch, old: &Value) -> R
         let why = format!("converting to ({}): unknown conversion", call.resource.kind);
         return Err(invalid(why));
     }
-    let warnings = body::check_fields(call, options, &mut patched, &[]).map_err(invalid)?;
+    let warnings = body::check_fields(call, options, &mut patched, &[]).map_err(|why| match patch {
+        Patch::Strategic(patch) if why.starts_with("json: cannot unmarshal") => unconvertible(patch, &why),
+        _ => invalid(why),
+    })?;
     body::check_place(call, &mut patched)?;
     check_uid(call, old, &patched)?;
     Ok(Desired { object: patched, warnings, ownership: Ownership::Writer })
+}
+
+/// Upstream converts what a strategic merge patch makes without JSON, and says so in other words.
+fn unconvertible(patch: &Value, why: &str) -> Error {
+    let wanted = match why.rsplit("of type ").next().unwrap_or_default() {
+        "integer" => "int32",
+        "boolean" => "bool",
+        other => other,
+    };
+    let path = FieldPath::root().child("patch");
+    let shown = Value::from(in_go(patch));
+    Error::invalid_patch(&FieldError::new(FieldErrorKind::Invalid, path, shown, format!("unrecognized type: {wanted}")))
 }
 
 /// A patch cannot make another object of it.
@@ -100,7 +115,8 @@ fn check_uid(call: &Call, old: &Value, new: &Value) -> Result<(), Error> {
     }
     let path = FieldPath::root().child("metadata").child("uid");
     let error = FieldError::new(FieldErrorKind::Invalid, path, Value::from(uid), "field is immutable");
-    Err(Error::invalid(&call.resource, call.name_str(), &[error]))
+    // Upstream finds it in the metadata, and again in the object.
+    Err(Error::invalid(&call.resource, call.name_str(), &[error.clone(), error]))
 }
 
 fn patched(call: &Call, patch: &Patch, target: &Value) -> Result<Value, Error> {
@@ -122,18 +138,18 @@ fn patched(call: &Call, patch: &Patch, target: &Value) -> Result<Value, Error> {
 /// Server-side apply: makes the object if there is none.
 async fn apply(call: &Call, bytes: &Bytes) -> Result<Reply, Error> {
     let options = WriteOptions::parse(call, "PatchOptions", true)?;
-    let applied = read_applied(call, &options, bytes)?;
+    let (applied, warnings) = read_applied(call, &options, bytes)?;
     for _ in 0..CREATE_ATTEMPTS {
         let exists = call.server.snapshot().get(&call.object_key(call.name_str())).is_some();
         let result = if exists || call.subresource.is_some() {
             write::change(call, &options, |old| {
                 check_uid(call, old, &applied)?;
                 let object = apply_to(call, &options, old, &applied)?;
-                Ok(Desired { object, warnings: Vec::new(), ownership: Ownership::Applied })
+                Ok(Desired { object, warnings: warnings.clone(), ownership: Ownership::Applied })
             })
             .await
         } else {
-            create(call, &options, &applied).await
+            create(call, &options, &applied).await.map(|written| written.warned(&warnings))
         };
         match result {
             // Another writer was faster in making or in deleting it.
@@ -152,13 +168,16 @@ fn is_race(error: &Error, existed: bool, call: &Call) -> bool {
     faster || (existed && call.subresource.is_none() && *error == call.not_found())
 }
 
-fn read_applied(call: &Call, options: &WriteOptions, bytes: &Bytes) -> Result<Value, Error> {
-    let body::Body { mut value, duplicates } = body::read_yaml(bytes)?;
-    if options.validation == Validation::Strict && !duplicates.is_empty() {
-        let listed: Vec<String> =
-            duplicates.iter().map(|path| format!("key \"{}\" already set in map", path.as_str())).collect();
-        return Err(Error::bad_request(format!("error strict decoding YAML: {}", listed.join(", "))));
-    }
+/// The configuration in the body, and what its writer is warned of.
+fn read_applied(call: &Call, options: &WriteOptions, bytes: &Bytes) -> Result<(Value, Vec<String>), Error> {
+    let (mut value, duplicate) = read_yaml(bytes)?;
+    let warnings = match (duplicate, options.validation) {
+        (Some(why), Validation::Strict) => {
+            return Err(Error::bad_request(format!("error strict decoding YAML: {why}")));
+        }
+        (Some(why), Validation::Warn) => vec![why],
+        _ => Vec::new(),
+    };
     let is_scale = call.subresource_str() == "scale";
     let (kind, api_version) = (object::kind(&value), object::api_version(&value));
     let expected = if is_scale { "Scale" } else { &*call.resource.kind };
@@ -167,11 +186,37 @@ fn read_applied(call: &Call, options: &WriteOptions, bytes: &Bytes) -> Result<Va
         let (group, version) = mainstay_apimachinery::gvk::split_api_version(api_version);
         return Err(Error::bad_request(format!("invalid object type: {group}/{version}, Kind={kind}")));
     }
-    if value.pointer("/metadata/managedFields").is_some_and(|fields| *fields != json!([])) {
+    if value.pointer("/metadata/managedFields").is_some_and(|fields| *fields != serde_json::json!([])) {
         return Err(Error::bad_request("metadata.managedFields must be nil"));
     }
-    body::check_place(call, &mut value)?;
-    Ok(value)
+    // What is empty is applied too: only names are looked at. The namespace comes from the path in the end.
+    let placed = object::namespace(&value).is_some();
+    if !value["metadata"].is_object() {
+        value["metadata"] = Value::Object(serde_json::Map::new());
+    }
+    body::check_names(call, &mut value)?;
+    if !placed {
+        object::metadata_mut(&mut value).remove("namespace");
+    }
+    Ok((value, warnings))
+}
+
+/// Reads YAML or JSON; says which key stands twice in one map, if any, in the words of Go's YAML.
+fn read_yaml(bytes: &Bytes) -> Result<(Value, Option<String>), Error> {
+    const CONVERTING: &str = "error converting YAML to JSON: yaml";
+    if let Some(decoded) = json::decode(bytes).ok().filter(|decoded| decoded.duplicates.is_empty()) {
+        return Ok((decoded.value, None));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| Error::bad_request(error.to_string()))?;
+    let (document, twice) = yaml::parse_one_lenient(text).map_err(|error| {
+        let what = error.message.split("; ").next().unwrap_or_default();
+        Error::bad_request(format!("error decoding YAML: {CONVERTING}: line {}: {what}", error.line))
+    })?;
+    let in_words = |error: yaml::YamlError| {
+        let key = error.duplicate.unwrap_or_default();
+        format!("{CONVERTING}: unmarshal errors:\n  line {}: key {key:?} already set in map", error.line)
+    };
+    Ok((document.value, twice.map(in_words)))
 }
 
 fn apply_to(call: &Call, options: &WriteOptions, old: &Value, applied: &Value) -> Result<Value, Error> {
@@ -179,7 +224,7 @@ fn apply_to(call: &Call, options: &WriteOptions, old: &Value, applied: &Value) -
         return managers::apply(call, options, old, applied);
     }
     // The scale's one field is the object's: the applied object has the replicas and nothing else.
-    let bare = json!({"apiVersion": call.resource.api_version(), "kind": &*call.resource.kind, "metadata": applied["metadata"]});
+    let bare = serde_json::json!({"apiVersion": call.resource.api_version(), "kind": &*call.resource.kind, "metadata": applied["metadata"]});
     let applied = scale::into(&call.resource, &bare, applied)?;
     managers::apply(call, options, old, &applied)
 }
@@ -190,6 +235,7 @@ async fn create(call: &Call, options: &WriteOptions, applied: &Value) -> Result<
         let why = format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
         return Err(Error::conflict(&call.resource, call.name_str(), &why));
     }
-    let object = managers::apply(call, options, &Value::Null, applied)?;
+    let mut object = managers::apply(call, options, &Value::Null, applied)?;
+    body::check_place(call, &mut object)?;
     write::create(call, options, object, Ownership::Applied).await
 }
