@@ -8,7 +8,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::FutureExt;
 use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath};
-use mainstay_store::{Change, Compacted, Event, Snapshot, Watch};
+use mainstay_store::{Change, Compacted, Event, Watch};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -49,13 +49,20 @@ struct Session {
     filter: Filter,
     form: Rendering,
     watch: Watch,
-    /// Objects there were at the start, and the last one sent of them.
-    initial: Option<(Snapshot, Option<(String, String)>)>,
+    initial: Option<Initial>,
     marks_initial: bool,
     bookmarks: bool,
     next_bookmark: Instant,
     deadline: Instant,
     ended: bool,
+}
+
+/// The objects there were at the start, as far as they are still to be sent. It holds no state of the store: a client
+/// that stops reading would keep it alive.
+struct Initial {
+    revision: u64,
+    /// Namespace and name of the last object sent.
+    last: Option<(String, String)>,
 }
 
 /// How objects are shown.
@@ -84,7 +91,7 @@ pub(crate) fn watch(mut call: Call) -> Result<Reply, Error> {
         filter: filter.and_name(named),
         form,
         watch,
-        initial: options.initial.then_some((snapshot, None)),
+        initial: options.initial.then(|| Initial { revision: snapshot.revision(), last: None }),
         marks_initial: options.marks_initial,
         bookmarks: options.bookmarks,
         next_bookmark: now + options.timeout.saturating_sub(LAST_BOOKMARK).min(BOOKMARK_INTERVAL),
@@ -226,13 +233,20 @@ impl Session {
                 encode(&renderer.event(&to_served(resource, parse(stored)), first, now))
             }
         };
-        chunk.extend_from_slice(&line(kind, &shown));
+        add_line(chunk, kind, &shown);
     }
 
     /// The next part of what was there at the start.
     fn initial_chunk(&mut self) -> Option<Bytes> {
-        let (snapshot, mut last) = self.initial.take()?;
+        let Initial { revision, mut last } = self.initial.take()?;
         let kind = self.call.kind_key();
+        let snapshot = match self.call.server.snapshot().rewind(&kind, revision) {
+            Ok(snapshot) => snapshot,
+            Err(compacted) => {
+                self.ended = true;
+                return Some(line("ERROR", &too_old(compacted)));
+            }
+        };
         let mut chunk = Vec::new();
         let mut complete = true;
         let after = last.clone();
@@ -249,7 +263,7 @@ impl Session {
             last = Some((record.key.namespace.to_string(), record.key.name.to_string()));
         }
         if !complete {
-            self.initial = Some((snapshot, last));
+            self.initial = Some(Initial { revision, last });
         } else if self.marks_initial {
             chunk.extend_from_slice(&self.bookmark(true));
         }
@@ -257,7 +271,7 @@ impl Session {
     }
 
     fn bookmark(&mut self, ends_initial: bool) -> Bytes {
-        let mut metadata = json!({"resourceVersion": self.watch.progress().to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": self.watch.progress().to_string()});
         if ends_initial {
             metadata["annotations"] = json!({INITIAL_EVENTS_END: "true"});
         }
@@ -289,10 +303,15 @@ fn too_old(compacted: Compacted) -> Bytes {
 
 fn line(kind: &str, object: &[u8]) -> Bytes {
     let mut line = Vec::with_capacity(object.len() + 32);
-    line.extend_from_slice(b"{\"type\":\"");
-    line.extend_from_slice(kind.as_bytes());
-    line.extend_from_slice(b"\",\"object\":");
-    line.extend_from_slice(object);
-    line.extend_from_slice(b"}\n");
+    add_line(&mut line, kind, object);
     Bytes::from(line)
+}
+
+/// The object's bytes are those that were encoded when it was written: one encoding serves all who watch.
+fn add_line(chunk: &mut Vec<u8>, kind: &str, object: &[u8]) {
+    chunk.extend_from_slice(b"{\"type\":\"");
+    chunk.extend_from_slice(kind.as_bytes());
+    chunk.extend_from_slice(b"\",\"object\":");
+    chunk.extend_from_slice(object);
+    chunk.extend_from_slice(b"}\n");
 }
