@@ -12,6 +12,7 @@ mod access;
 mod cell;
 mod cluster;
 mod custom;
+mod descriptions;
 mod events;
 mod jsonpath;
 mod network;
@@ -21,7 +22,7 @@ mod storage;
 mod workloads;
 
 pub(crate) use jsonpath::JsonPath;
-use printer::{Printer, printer_of};
+use printer::{Printer, has_printer, printer_of};
 
 /// What each row carries of its object: the query parameter `includeObject`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,10 +78,15 @@ impl TableRenderer {
     #[must_use]
     pub fn table<'a>(&self, objects: impl IntoIterator<Item = &'a Value>, metadata: Value, now: Timestamp) -> Value {
         let rows: Vec<Value> = objects.into_iter().map(|object| self.row(object, now)).collect();
+        let rows = if rows.is_empty() && self.shows_nothing_as_null() { Value::Null } else { Value::Array(rows) };
         json!({
             "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
             "columnDefinitions": self.columns(), "rows": rows,
         })
+    }
+
+    fn shows_nothing_as_null(&self) -> bool {
+        self.resource.custom.is_none() && !has_printer(&self.resource.group, &self.resource.plural)
     }
 
     /// The table of one object in a watch; only the first one of a watch has the columns.
@@ -98,7 +104,10 @@ impl TableRenderer {
     #[must_use]
     pub fn columns(&self) -> Value {
         match &self.kind {
-            Kind::Builtin(printer) => printer.columns.iter().map(|column| column.definition()).collect(),
+            Kind::Builtin(printer) => {
+                let resource = self.resource.qualified();
+                printer.columns.iter().map(|column| column.definition(&resource)).collect()
+            }
             Kind::Custom(columns) => columns.definitions(),
         }
     }

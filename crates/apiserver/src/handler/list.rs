@@ -181,7 +181,7 @@ pub(crate) fn render(call: &Call, records: &[Record], metadata: Value) -> Result
     match call.accepted.form {
         Form::Plain if !call.accepted.yaml => Ok(json_bytes(200, spliced(call, records, &metadata))),
         Form::Plain => {
-            let items = records.iter().map(|record| served(call, record)).collect();
+            let items = records.iter().map(|record| listed(call, record)).collect();
             Ok(encode_reply(call, 200, &whole(&call.resource.api_version(), &call.resource.list_kind, metadata, items)))
         }
         Form::PartialMetadata { .. } => {
@@ -195,6 +195,17 @@ pub(crate) fn render(call: &Call, records: &[Record], metadata: Value) -> Result
             Ok(encode_reply(call, 200, &table))
         }
     }
+}
+
+/// An item of a list, which of a built-in kind does not say its kind. JSON does say it: clients do not mind, and the
+/// bytes can be sent as they are stored.
+fn listed(call: &Call, record: &Record) -> Value {
+    let mut item = served(call, record);
+    if let (None, Some(fields)) = (&call.resource.custom, item.as_object_mut()) {
+        fields.remove("kind");
+        fields.remove("apiVersion");
+    }
+    item
 }
 
 fn whole(api_version: &str, kind: &str, metadata: Value, items: Vec<Value>) -> Value {

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::header::HeaderValue;
-use mainstay_apimachinery::object;
+use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, object};
 use mainstay_store::Record;
 use serde_json::{Value, json};
 
@@ -57,8 +57,12 @@ pub(crate) fn object_value(call: &Call, code: u16, served: &Value) -> Result<Rep
 /// What renders this resource as rows.
 pub(crate) fn renderer(call: &Call) -> Result<TableRenderer, Error> {
     let include = call.query.get("includeObject").unwrap_or_default();
-    let include = IncludeObject::parse(include)
-        .ok_or_else(|| Error::bad_request(format!("unrecognized includeObject value: {include:?}")))?;
+    let include = IncludeObject::parse(include).ok_or_else(|| {
+        let path = FieldPath::root().child("includeObject");
+        let detail = "must be 'Metadata', 'Object', 'None', or empty";
+        let error = FieldError::new(FieldErrorKind::Invalid, path, Value::from(include), detail);
+        Error::bad_request(format!("Unable to convert to Table as requested: {error}"))
+    })?;
     Ok(TableRenderer::new(call.resource.clone(), include))
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::JsonPath;
 use super::cell::{age, name, plain, since};
+use super::descriptions;
 use super::printer::NAME;
 use crate::registry::Column;
 
@@ -20,7 +21,7 @@ impl Columns {
         let age = Column {
             name: "Age".to_owned(),
             type_: "date".to_owned(),
-            description: "How long ago the object was made.".to_owned(),
+            description: descriptions::of("Age", "").to_owned(),
             ..Column::default()
         };
         let columns = match columns {
@@ -41,7 +42,7 @@ impl Columns {
                 "description": description, "priority": column.priority,
             })
         };
-        std::iter::once(NAME.definition()).chain(self.columns.iter().map(definition)).collect()
+        std::iter::once(NAME.definition("")).chain(self.columns.iter().map(definition)).collect()
     }
 
     pub(super) fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {

@@ -8,7 +8,7 @@ use mainstay_apimachinery::object;
 use serde_json::{Value, json};
 
 use super::access::text;
-use super::{cell, cluster, events, network, pods, storage, workloads};
+use super::{cell, cluster, descriptions, events, network, pods, storage, workloads};
 
 /// The columns of a kind and how its cells are made.
 pub(super) struct Printer {
@@ -52,10 +52,11 @@ impl Column {
         self
     }
 
-    pub(super) fn definition(&self) -> Value {
+    /// As a column of a resource, such as `deployments.apps`.
+    pub(super) fn definition(&self, resource: &str) -> Value {
         json!({
             "name": self.name, "type": self.type_, "format": self.format, "priority": self.priority,
-            "description": self.name,
+            "description": descriptions::of(self.name, resource),
         })
     }
 }
@@ -87,4 +88,9 @@ static PRINTERS: LazyLock<Vec<Row>> = LazyLock::new(|| {
 pub(super) fn printer_of(group: &str, plural: &str) -> &'static Printer {
     let row = PRINTERS.iter().find(|row| row.0 == group && row.1 == plural);
     row.map_or(&DEFAULT, |row| &row.2)
+}
+
+/// Whether a built-in resource has a printer; upstream's tables of those without have no rows rather than none.
+pub(super) fn has_printer(group: &str, plural: &str) -> bool {
+    PRINTERS.iter().any(|row| row.0 == group && row.1 == plural)
 }
