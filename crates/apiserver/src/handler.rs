@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::Error;
+use crate::audit::Draft;
 use crate::authn::impersonation;
 use crate::authz::Attributes;
 use crate::call::Call;
@@ -45,34 +47,57 @@ pub(crate) async fn serve(
     request: Request<Body>,
 ) -> Reply {
     server.count_call();
-    answer(server, cluster, identity, request).await.unwrap_or_else(|error| refusal(&error))
+    let (parts, body) = request.into_parts();
+    let mut draft = Draft::begin(server, &identity, &parts);
+    let answer = answer(server, (cluster, identity), (parts, body), draft.as_mut()).await;
+    let reply = answer.unwrap_or_else(|error| refusal(&error));
+    match draft {
+        Some(draft) => draft.answered(reply).await,
+        None => reply,
+    }
 }
 
 async fn answer(
     server: &ApiServer,
-    cluster: Arc<str>,
-    identity: Arc<Identity>,
-    request: Request<Body>,
+    (cluster, identity): (Arc<str>, Arc<Identity>),
+    (parts, body): (Parts, Body),
+    mut draft: Option<&mut Draft>,
 ) -> Result<Reply, Error> {
-    let (parts, body) = request.into_parts();
     let query = Query::parse(parts.uri.query().unwrap_or_default())?;
     let Some(path) = ResourcePath::parse(parts.uri.path()) else {
         let (verb, path) = (root_verb(&parts.method), parts.uri.path());
         let attributes = Attributes { cluster: &cluster, verb, path, ..Attributes::default() };
-        let identity = impersonation::acting(server, identity, &parts.headers, &attributes)?;
-        server.authorize(&identity, &attributes)?;
+        admit(server, identity, (&parts, &attributes, ""), draft).await?;
         return root::serve(server, &cluster, &parts, &query);
     };
     let verb = verb(&parts.method, &path, &query).ok_or_else(Error::method_not_allowed)?;
     let attributes = attributes(&cluster, verb, &path, &query);
-    let identity = impersonation::acting(server, identity, &parts.headers, &attributes)?;
-    server.authorize(&identity, &attributes)?;
+    let identity = admit(server, identity, (&parts, &attributes, &path.version), draft.as_deref_mut()).await?;
     let call = Call::resolve(server, (cluster, identity), path, (query, &parts.headers))?;
     if !serves(&call, verb) {
         return Err(Error::method_not_allowed());
     }
     let body = collect(body).await?;
+    draft.into_iter().for_each(|draft| draft.sent(&body));
     dispatch(call, verb, body).await
+}
+
+/// Lets a request go on as the identity it acts as, or says why not.
+async fn admit(
+    server: &ApiServer,
+    identity: Arc<Identity>,
+    (parts, attributes, version): (&Parts, &Attributes<'_>, &str),
+    draft: Option<&mut Draft>,
+) -> Result<Arc<Identity>, Error> {
+    let Some(draft) = draft else {
+        let identity = impersonation::acting(server, identity, &parts.headers, attributes)?;
+        return server.authorize(&identity, attributes).map(|()| identity);
+    };
+    draft.asks(attributes, version).await;
+    let identity = impersonation::acting(server, identity, &parts.headers, attributes)?;
+    let decision = server.decide(&identity, attributes);
+    draft.decided(&identity, decision.clone());
+    if decision.allowed { Ok(identity) } else { Err(Error::not_allowed(&identity.user, attributes, &decision.reason)) }
 }
 
 async fn dispatch(call: Call, verb: &str, body: Bytes) -> Result<Reply, Error> {

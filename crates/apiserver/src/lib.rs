@@ -6,6 +6,7 @@
 
 mod addresses;
 pub mod admission;
+mod audit;
 mod authn;
 pub mod authz;
 mod body;
@@ -42,6 +43,7 @@ mod write;
 mod yaml;
 
 pub use admission::{Admission, AdmissionRequest, Operation};
+pub use audit::{Audit, Level, Policy as AuditPolicy, PolicyError};
 pub use authn::Anonymous;
 pub use authn::keys::{KeyError, SigningKey, SigningKeys};
 pub use authn::tokens::Tokens;

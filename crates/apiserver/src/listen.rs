@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
+use crate::audit::Peer;
 use crate::authn::certificate::Client;
 use crate::tls::Handshakes;
 
@@ -117,6 +118,7 @@ async fn http<S>(
 {
     let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer.ip()));
         client.iter().for_each(|client| drop(request.extensions_mut().insert(client.clone())));
         request
     }));

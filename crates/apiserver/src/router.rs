@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use http::{Request, Uri};
 
+use crate::audit::Draft;
 use crate::respond::{Reply, refusal, text};
 use crate::route::split_cluster;
 use crate::server::{ApiServer, DEFAULT_CLUSTER};
@@ -32,7 +33,17 @@ async fn answer(server: ApiServer, request: Request<Body>) -> Result<Reply, Erro
         return Ok(text(200, "ok"));
     }
     let cluster: Arc<str> = cluster.unwrap_or(DEFAULT_CLUSTER).into();
-    let identity = server.authenticate(&cluster, path, &parts)?;
+    let identity = match server.authenticate(&cluster, path, &parts) {
+        Ok(identity) => identity,
+        Err(error) => {
+            let draft = Draft::begin(&server, &Arc::default(), &parts);
+            let reply = refusal(&error);
+            return Ok(match draft {
+                Some(draft) => draft.refused(reply).await,
+                None => reply,
+            });
+        }
+    };
     if !server.has_cluster(&cluster) {
         return Err(Error::no_such_path());
     }

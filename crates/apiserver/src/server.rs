@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::Error;
 use crate::admission::Chain;
+use crate::audit::Audit;
 use crate::authn::Anonymous;
 use crate::authn::keys::SigningKeys;
 use crate::authn::service_account::ServiceAccounts;
@@ -44,6 +45,8 @@ pub struct Options {
     pub tokens: Tokens,
     /// What signs the tokens of service accounts.
     pub signing_keys: SigningKeys,
+    /// Records who asks for what; `None` records nothing.
+    pub audit: Option<Audit>,
     /// Where the server is reached, such as `https://127.0.0.1:7443`, where that is known.
     pub external_url: Option<String>,
 }
@@ -70,6 +73,7 @@ impl Options {
             anonymous: Anonymous::default(),
             tokens: Tokens::default(),
             signing_keys: SigningKeys::default(),
+            audit: None,
             external_url: None,
         }
     }
@@ -231,6 +235,13 @@ impl ApiServer {
 
     pub(crate) fn count_call(&self) {
         self.inner.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until the audit log holds everything so far; does nothing without one.
+    pub async fn flush_audit(&self) {
+        if let Some(audit) = &self.inner.options.audit {
+            audit.flush().await;
+        }
     }
 
     /// The bearer tokens.

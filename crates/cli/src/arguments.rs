@@ -82,6 +82,12 @@ pub(crate) struct Up {
     /// Address to listen on; port 0 takes any free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7443")]
     pub(crate) listen: SocketAddr,
+    /// Append who asks the API for what to a file, a line of JSON for each request; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+    /// What the audit log records: an audit.k8s.io/v1 Policy [default: metadata of every request]
+    #[arg(long, value_name = "FILE", requires = "audit_log")]
+    pub(crate) audit_policy_file: Option<PathBuf>,
 }
 
 /// `mainstay new`.

@@ -31,6 +31,14 @@ pub enum Error {
     /// Certificates cannot be made or read.
     #[error("failed to set up TLS: {0}")]
     Tls(String),
+    /// The audit log cannot be started.
+    #[error("failed to start the audit log with {}: {reason}", path.display())]
+    Audit {
+        /// The log or its policy.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The git host cannot start.
     #[error("failed to start the git host")]
     Git(#[source] mainstay_git::Error),

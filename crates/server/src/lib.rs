@@ -4,6 +4,7 @@
 //! It must not know how any engine works. Start at [`Server::start`].
 
 mod access;
+mod audit;
 mod bootstrap;
 mod clusters;
 mod data_dir;
@@ -14,6 +15,7 @@ mod plain;
 mod seed;
 mod server;
 
+pub use audit::AuditLog;
 pub use bootstrap::info_key;
 pub use error::Error;
 pub use mainstay_simcluster::Timings;

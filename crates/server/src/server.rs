@@ -18,6 +18,7 @@ use mainstay_simcluster::LocalAuthority;
 use mainstay_store::Store;
 use tokio::net::TcpListener;
 
+use crate::audit::AuditLog;
 use crate::data_dir::DataDir;
 use crate::engines::Engines;
 use crate::hosts::{Hosts, hostname};
@@ -47,6 +48,8 @@ pub struct Options {
     pub seams: Seams,
     /// Latencies of the simulated nodes.
     pub simulation: mainstay_simcluster::Timings,
+    /// Records who asks the API for what.
+    pub audit: Option<AuditLog>,
 }
 
 impl Options {
@@ -59,6 +62,7 @@ impl Options {
             listen: ([127, 0, 0, 1], 0).into(),
             seams,
             simulation: mainstay_simcluster::Timings::default(),
+            audit: None,
         }
     }
 }
@@ -244,6 +248,7 @@ impl Server {
     /// Ends every task; returns once all that was acknowledged is on disk and the data directory is free again.
     pub async fn stop(self) {
         self.seams.shutdown.cancel();
+        self.api.flush_audit().await;
         let store = self.api.store().clone();
         if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
             tracing::error!(%error, "failed to close the store");
@@ -261,6 +266,7 @@ async fn start_api(directory: &DataDir, options: &Options, url: String) -> Resul
     let mut api_options = mainstay_apiserver::Options::new(seams.clock.clone(), seams.ids.clone());
     api_options.controllers.extend(access::controllers());
     api_options.external_url = Some(url);
+    api_options.audit = options.audit.as_ref().map(AuditLog::start).transpose()?;
     let clusters = || std::iter::once(DEFAULT_CLUSTER).chain(MEMBERS);
     for cluster in clusters() {
         api_options.signing_keys.insert(cluster, signing_key(&directory.signing_key(cluster))?);

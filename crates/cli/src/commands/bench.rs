@@ -38,6 +38,7 @@ pub(crate) async fn run(common: &Common, bench: Bench) -> Result<(), Error> {
         listen: ([127, 0, 0, 1], 0).into(),
         seams: seams.clone(),
         simulation: Timings::default(),
+        audit: None,
     })
     .await
     .map_err(Error::Server)?;

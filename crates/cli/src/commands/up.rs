@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use mainstay_controller_runtime::context::Seams;
-use mainstay_server::{Options, Server, Timings};
+use mainstay_server::{AuditLog, Options, Server, Timings};
 use serde_json::json;
 
 use crate::arguments::{Common, DEFAULT_DATA_DIR, Format, Up};
@@ -19,6 +19,7 @@ pub(crate) async fn run(common: &Common, up: Up) -> Result<(), Error> {
         listen: up.listen,
         seams: Seams::system(),
         simulation: Timings::default(),
+        audit: up.audit_log.clone().map(|file| AuditLog { file, policy: up.audit_policy_file.clone() }),
     };
     let server = Server::start(options).await.map_err(Error::Server)?;
     let stop = Stop::listen()?;
