@@ -72,7 +72,8 @@ impl Bootstrap<'_> {
         if let Some(schema) = builtin::schema(&GroupVersionKind::new(GROUP, "v1", kind)) {
             let reset = managed_fields::reset_fields("", false);
             let (api_version, now) = (format!("{GROUP}/v1"), self.server.clock().now());
-            let writer = Writer { manager: MANAGER, api_version: &api_version, subresource: "", now, reset };
+            let versions = managed_fields::Versions::default();
+            let writer = Writer { manager: MANAGER, api_version: &api_version, subresource: "", now, reset, versions };
             let live = kept.unwrap_or(&Value::Null);
             new = managed_fields::update(&UpdateRequest { schema: &schema, live, writer }, new);
         }
