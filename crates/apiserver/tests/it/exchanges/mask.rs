@@ -21,8 +21,9 @@ static UID: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").unwrap());
 static CREDENTIAL: LazyLock<Regex> = LazyLock::new(|| Regex::new("X509SHA256=[0-9a-f]{64}").unwrap());
 /// Revisions within texts.
-static REVISIONS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(current: )\d+|(too old resource version: )\d+ \(\d+\)").unwrap());
+static REVISIONS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(current: )\d+|(too old resource version: )\d+ \(\d+\)|(resourceVersion\\*":\\*")\d+"#).unwrap()
+});
 static AGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(\d+[smhdy])+$|^<unknown>$").unwrap());
 
 /// All answers of a case, masked. A uid becomes `uid 1`, `uid 2`, …; the resource version of an object with a uid becomes
@@ -83,7 +84,7 @@ impl Labels {
     fn text(&mut self, text: &str) -> String {
         let text = TIME.replace_all(text, "time");
         let text = CREDENTIAL.replace_all(&text, "X509SHA256=*");
-        let text = REVISIONS.replace_all(&text, "${1}${2}*");
+        let text = REVISIONS.replace_all(&text, "${1}${2}${3}*");
         UID.replace_all(&text, |found: &regex::Captures<'_>| label(&mut self.uids, "uid", &found[0])).into_owned()
     }
 }
