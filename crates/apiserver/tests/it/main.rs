@@ -1,5 +1,5 @@
 //! The server as a real `kube::Client` sees it, in process and on a paused clock.
-#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap fails the test")]
 
 mod access;
 mod audit;
