@@ -24,7 +24,15 @@ pub fn kind(u: &mut Unstructured<'_>) -> Result<Schema> {
 }
 
 /// The same kind with other merge types here and there, as a definition may be changed.
-pub fn merging_otherwise(u: &mut Unstructured<'_>, schema: &Schema) -> Result<Schema> {
+pub fn merging_otherwise(u: &mut Unstructured<'_>, kind: &Schema) -> Result<Schema> {
+    let mut changed = kind.clone();
+    for field in changed.properties.values_mut() {
+        *field = Arc::new(remerged(u, field)?);
+    }
+    Ok(changed)
+}
+
+fn remerged(u: &mut Unstructured<'_>, schema: &Schema) -> Result<Schema> {
     let mut changed = schema.clone();
     match schema.type_ {
         Some(Type::Object) if u.ratio(1, 4)? => changed.map_atomic = !schema.map_atomic,
@@ -32,10 +40,10 @@ pub fn merging_otherwise(u: &mut Unstructured<'_>, schema: &Schema) -> Result<Sc
         _ => {}
     }
     for field in changed.properties.values_mut() {
-        *field = Arc::new(merging_otherwise(u, field)?);
+        *field = Arc::new(remerged(u, field)?);
     }
     for below in changed.additional_properties.iter_mut().chain(&mut changed.items) {
-        *below = Arc::new(merging_otherwise(u, below)?);
+        *below = Arc::new(remerged(u, below)?);
     }
     Ok(changed)
 }
