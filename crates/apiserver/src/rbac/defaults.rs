@@ -121,7 +121,7 @@ mod tests {
             assert!(role.rules.is_empty() == role.gathers.is_some(), "{}", role.name);
             for rule in &role.rules {
                 let resource = !rule.api_groups.is_empty() && !rule.resources.is_empty();
-                assert!(!rule.verbs.is_empty() && (resource != !rule.non_resource_urls.is_empty()), "{}", role.name);
+                assert!(!rule.verbs.is_empty() && (resource == rule.non_resource_urls.is_empty()), "{}", role.name);
             }
         }
     }
