@@ -5,6 +5,8 @@
 
 mod decode;
 mod defaults;
+mod go_diff;
+mod go_print;
 mod resources;
 mod schemas;
 mod validate;
@@ -14,10 +16,10 @@ use std::sync::Arc;
 use crate::{GroupVersionKind, Schema};
 
 pub use decode::{DecodeErrors, decode_errors};
-pub use defaults::defaults;
+pub use defaults::{defaults, service_families};
 pub use resources::{ResourceInfo, SubresourceInfo};
 pub use schemas::{definition, definition_name, definition_openapi};
-pub use validate::{validate, validate_metadata};
+pub use validate::{validate, validate_metadata, validate_subresource};
 
 /// All built-in resources, in the order discovery lists groups, versions and resources.
 #[must_use]

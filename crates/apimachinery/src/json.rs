@@ -1,12 +1,18 @@
 //! Reads JSON as the API server does: keeping a list of duplicate fields, and numbers as Go prints them.
 //! It must not know any kind.
 
+mod order;
+mod syntax;
+
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::FieldPath;
+
+pub use order::order;
+pub use syntax::syntax_error;
 
 /// A parsed document and what was odd in it.
 #[derive(Clone, Debug, Default, PartialEq)]

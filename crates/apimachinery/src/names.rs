@@ -92,7 +92,12 @@ pub fn check_label_value(value: &str) -> Vec<String> {
                 must start and end with an alphanumeric character";
     let fits = value.is_empty() || is_qualified_part(value);
     let pattern = format!("({QUALIFIED_NAME})?");
-    check(value, LABEL_MAX, fits, || regex_error(rule, &pattern, &["MyValue", "my_value", "12345"]))
+    let mut errors = check(value, usize::MAX, fits, || regex_error(rule, &pattern, &["MyValue", "my_value", "12345"]));
+    if value.len() > LABEL_MAX {
+        // Upstream counts the same, but words it like this for keys and values of labels.
+        errors.insert(0, format!("must be no more than {LABEL_MAX} bytes"));
+    }
+    errors
 }
 
 /// What is wrong with a qualified name: `name` or `prefix/name`, as in keys of labels and in finalizers.
@@ -157,7 +162,7 @@ pub fn check_env_name(name: &str) -> Vec<String> {
 pub fn check_port_name(name: &str) -> Vec<String> {
     let mut errors = Vec::new();
     if name.len() > 15 {
-        errors.push("must be no more than 15 bytes".to_owned());
+        errors.push("must be no more than 15 characters".to_owned());
     }
     if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') || name.is_empty() {
         errors.push("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)".to_owned());
@@ -177,7 +182,7 @@ pub fn check_port_name(name: &str) -> Vec<String> {
 fn check(text: &str, most: usize, fits: bool, rule: impl FnOnce() -> String) -> Vec<String> {
     let mut errors = Vec::new();
     if text.len() > most {
-        errors.push(format!("must be no more than {most} bytes"));
+        errors.push(format!("must be no more than {most} characters"));
     }
     if !fits {
         errors.push(rule());
@@ -222,7 +227,7 @@ mod tests {
         assert!(is_label_value("") && is_label_value("A_b.c") && !is_label_value("a b"));
         assert!(check_qualified_name("example.com/Name").is_empty());
         assert_eq!(check_qualified_name("/x"), ["prefix part must be non-empty"]);
-        assert!(check_dns1123_label(&"a".repeat(64)).contains(&"must be no more than 63 bytes".to_owned()));
+        assert!(check_dns1123_label(&"a".repeat(64)).contains(&"must be no more than 63 characters".to_owned()));
     }
 
     #[test]

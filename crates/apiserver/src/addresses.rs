@@ -5,12 +5,14 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mainstay_apimachinery::object;
+use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, object};
 use mainstay_store::{KindKey, ObjectKey, Transaction};
 use serde_json::{Value, json};
 
 /// First address of `10.96.0.0/12`, the range kubeadm gives Services. The first ten are left for system use.
 const FIRST_ADDRESS: u32 = 0x0A60_0000 + 10;
+/// Upstream's own service `default/kubernetes` has it.
+const OWN_ADDRESS: &str = "10.96.0.1";
 const ADDRESSES: u32 = (1 << 20) - 12;
 /// Upstream's default range of node ports: 30000–32767.
 const FIRST_PORT: u32 = 30_000;
@@ -22,7 +24,7 @@ fn claims(cluster: &Arc<str>, what: &str) -> KindKey {
 
 /// Gives a Service the addresses it lacks, or leaves it without where it wants none. `None` when there is none left,
 /// or one asked for is taken by another Service; then the message says which.
-pub(crate) fn allocate(tx: &mut Transaction, cluster: &Arc<str>, service: &mut Value) -> Result<(), String> {
+pub(crate) fn allocate(tx: &mut Transaction, cluster: &Arc<str>, service: &mut Value) -> Result<(), FieldError> {
     let owner = owner(service);
     let kind = service.pointer("/spec/type").and_then(Value::as_str).unwrap_or("ClusterIP").to_owned();
     if kind == "ExternalName" {
@@ -59,7 +61,27 @@ fn held(cluster: &Arc<str>, service: &Value) -> Vec<ObjectKey> {
     address.into_iter().chain(ports).collect()
 }
 
-fn allocate_address(tx: &mut Transaction, cluster: &Arc<str>, service: &mut Value, owner: &str) -> Result<(), String> {
+/// What cannot be given out, below `spec`.
+fn refused(path: FieldPath, value: impl Into<Value>, why: impl Into<String>) -> FieldError {
+    FieldError::new(FieldErrorKind::Invalid, path, value.into(), why)
+}
+
+fn spec(field: &str) -> FieldPath {
+    FieldPath::root().child("spec").child(field)
+}
+
+/// Whether an address is one of the range's.
+fn is_in_range(address: &str) -> bool {
+    let address: Option<Ipv4Addr> = address.parse().ok();
+    address.is_some_and(|address| u32::from(address) >> 20 == FIRST_ADDRESS >> 20)
+}
+
+fn allocate_address(
+    tx: &mut Transaction,
+    cluster: &Arc<str>,
+    service: &mut Value,
+    owner: &str,
+) -> Result<(), FieldError> {
     let kind = claims(cluster, "clusterips");
     let wanted =
         service.pointer("/spec/clusterIP").and_then(Value::as_str).filter(|ip| !ip.is_empty()).map(str::to_owned);
@@ -68,11 +90,20 @@ fn allocate_address(tx: &mut Transaction, cluster: &Arc<str>, service: &mut Valu
             service["spec"]["clusterIPs"] = json!(["None"]);
             return Ok(());
         }
-        Some(wanted) if claim(tx, &kind, wanted, owner) => wanted.to_owned(),
-        Some(_) => return Err("failed to allocate IP: provided IP is already allocated".to_owned()),
+        Some(wanted) if !is_in_range(wanted) => {
+            let why = "is not in the valid range. The range of valid IPs is 10.96.0.0/12";
+            let why = format!("failed to allocate IP {wanted}: the provided IP ({wanted}) {why}");
+            return Err(refused(spec("clusterIPs"), json!([wanted]), why));
+        }
+        Some(wanted) if wanted != OWN_ADDRESS && claim(tx, &kind, wanted, owner) => wanted.to_owned(),
+        Some(wanted) => {
+            let why = format!("failed to allocate IP {wanted}: provided IP is already allocated");
+            return Err(refused(spec("clusterIPs"), json!([wanted]), why));
+        }
         None => {
             let name = |index: u32| Ipv4Addr::from(FIRST_ADDRESS + index).to_string();
-            first_free(tx, &kind, (owner, ADDRESSES), name).ok_or("failed to allocate a serviceIP: range is full")?
+            let full = || refused(spec("clusterIPs"), Value::Null, "failed to allocate a serviceIP: range is full");
+            first_free(tx, &kind, (owner, ADDRESSES), name).ok_or_else(full)?
         }
     };
     service["spec"]["clusterIPs"] = json!([address]);
@@ -80,18 +111,31 @@ fn allocate_address(tx: &mut Transaction, cluster: &Arc<str>, service: &mut Valu
     Ok(())
 }
 
-fn allocate_ports(tx: &mut Transaction, cluster: &Arc<str>, service: &mut Value, owner: &str) -> Result<(), String> {
+fn allocate_ports(
+    tx: &mut Transaction,
+    cluster: &Arc<str>,
+    service: &mut Value,
+    owner: &str,
+) -> Result<(), FieldError> {
     let kind = claims(cluster, "nodeports");
     let Some(ports) = service.pointer_mut("/spec/ports").and_then(Value::as_array_mut) else { return Ok(()) };
     for (index, port) in ports.iter_mut().enumerate() {
         match port.get("nodePort").and_then(Value::as_u64).filter(|port| *port > 0) {
+            Some(wanted) if !(u64::from(FIRST_PORT)..u64::from(FIRST_PORT + PORTS)).contains(&wanted) => {
+                let why = "provided port is not in the valid range. The range of valid ports is 30000-32767";
+                return Err(refused(spec("ports").index(index).child("nodePort"), wanted, why));
+            }
             Some(wanted) if claim(tx, &kind, &wanted.to_string(), owner) => {}
-            Some(_) => return Err("provided port is already allocated".to_owned()),
+            Some(wanted) => {
+                let why = "provided port is already allocated";
+                return Err(refused(spec("ports").index(index).child("nodePort"), wanted, why));
+            }
             None => {
                 let seed = format!("{owner}#{index}");
                 let name = |index: u32| (FIRST_PORT + index).to_string();
-                let found = first_free(tx, &kind, (&seed, PORTS), name)
-                    .ok_or("failed to allocate a nodePort: range is full")?;
+                let at = || spec("ports").index(index).child("nodePort");
+                let full = || refused(at(), Value::Null, "failed to allocate a nodePort: range is full");
+                let found = first_free(tx, &kind, (&seed, PORTS), name).ok_or_else(full)?;
                 tx.put(kind.object("", found.as_str()), Bytes::from(owner.to_owned()));
                 port["nodePort"] = found.parse::<u32>().map_or(Value::Null, Value::from);
             }

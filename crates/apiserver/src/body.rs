@@ -2,7 +2,9 @@
 //! It must not know storage.
 
 use bytes::Bytes;
-use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, Schema, json, object, yaml};
+use mainstay_apimachinery::{
+    FieldError, FieldErrorKind, FieldPath, GroupVersionKind, builtin, gvk, json, object, yaml,
+};
 use serde_json::Value;
 
 use crate::Error;
@@ -31,12 +33,30 @@ pub(crate) fn read(content_type: &str, bytes: &Bytes) -> Result<Body, Error> {
 
 fn read_json(bytes: &Bytes) -> Result<Body, Error> {
     let decoded = json::decode(bytes).map_err(|error| {
-        let shown =
-            if bytes.is_empty() { "<empty>".into() } else { String::from_utf8_lossy(&bytes[..bytes.len().min(64)]) };
-        let why = format!("couldn't get version/kind; json parse error: {error} ({shown})");
-        Error::bad_request(format!("the object provided is unrecognized: {why}"))
+        let why = json::syntax_error(bytes).unwrap_or_else(|| error.to_string());
+        unrecognized(&why, bytes)
     })?;
     Ok(Body { value: decoded.value, duplicates: decoded.duplicates })
+}
+
+/// Of a body whose kind cannot be told.
+fn unrecognized(why: &str, bytes: &[u8]) -> Error {
+    let why = format!("couldn't get version/kind; json parse error: {why} ({})", summary(bytes));
+    Error::bad_request(format!("the object provided is unrecognized: {why}"))
+}
+
+/// Bytes of a body that an error shows.
+const SHOWN_BYTES: usize = 30;
+
+/// As `summarizeData`: what looks like JSON as it is, all else in hexadecimal.
+fn summary(bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(SHOWN_BYTES)];
+    let more = if bytes.len() > SHOWN_BYTES { " ..." } else { "" };
+    match shown.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(shown)),
+        Some(_) => format!("{}{more}", shown.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    }
 }
 
 /// Reads YAML, of which JSON is a part.
@@ -58,21 +78,54 @@ pub(crate) fn read_object(
     warnings: &mut Vec<String>,
 ) -> Result<Value, Error> {
     let Body { mut value, duplicates } = read(&call.content_type, bytes).map_err(|error| named(call, error))?;
-    if !value.is_object() {
-        let kind = &call.resource.kind;
-        return Err(Error::bad_request(format!("the object provided is unrecognized (must be of type {kind})")));
-    }
+    check_type_meta(&mut value, bytes).map_err(|error| named(call, error))?;
     check_kind(call, &mut value)?;
-    let cannot = |why: String| {
-        let kind = &call.resource.kind;
-        Error::bad_request(format!(
-            "{kind} in version {:?} cannot be handled as a {kind}: {why}",
-            &*call.resource.version
-        ))
-    };
-    check_fields(call, options, &mut value, &duplicates).map(|found| warnings.extend(found)).map_err(cannot)?;
+    let mut found = strict_findings(call, &mut value, &duplicates).map_err(|why| cannot_handle(call, &why))?;
+    if found.len() > 1 {
+        in_order(&mut found, bytes);
+    }
+    warnings.extend(judged(options, found).map_err(|why| cannot_handle(call, &why))?);
     check_place(call, &mut value)?;
     Ok(value)
+}
+
+fn cannot_handle(call: &Call, why: &str) -> Error {
+    let kind = &call.resource.kind;
+    Error::bad_request(format!("{kind} in version {:?} cannot be handled as a {kind}: {why}", &*call.resource.version))
+}
+
+/// The part of a body that says its kind must be readable; `null` is an empty object.
+fn check_type_meta(value: &mut Value, bytes: &[u8]) -> Result<(), Error> {
+    const TYPE: &str =
+        r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+    if value.is_null() {
+        *value = Value::Object(serde_json::Map::new());
+    }
+    if !value.is_object() {
+        return Err(unrecognized(
+            &format!("json: cannot unmarshal {} into Go value of type {TYPE}", go_kind(value)),
+            bytes,
+        ));
+    }
+    for field in ["apiVersion", "kind"] {
+        let found = value.get(field).filter(|found| !found.is_string() && !found.is_null());
+        if let Some(found) = found {
+            let why = format!("json: cannot unmarshal {} into Go struct field .{field} of type string", go_kind(found));
+            return Err(unrecognized(&why, bytes));
+        }
+    }
+    Ok(())
+}
+
+fn go_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
 }
 
 /// Says which kind was expected, where a body cannot be read at all.
@@ -85,33 +138,76 @@ fn named(call: &Call, mut error: Error) -> Error {
 /// The kind must be the resource's; what is left out is filled in.
 pub(crate) fn check_kind(call: &Call, value: &mut Value) -> Result<(), Error> {
     let resource = &call.resource;
-    let (kind, api_version) = (object::kind(value).to_owned(), object::api_version(value).to_owned());
-    if kind.is_empty() && api_version.is_empty() {
+    if object::kind(value).is_empty() {
         value["kind"] = Value::from(&*resource.kind);
+    }
+    if object::api_version(value).is_empty() {
         value["apiVersion"] = Value::from(resource.api_version());
+    }
+    let (kind, api_version) = (object::kind(value), object::api_version(value));
+    if kind == &*resource.kind && api_version == resource.api_version() {
         return Ok(());
     }
-    if kind == *resource.kind && api_version == resource.api_version() {
-        return Ok(());
+    if resource.custom.is_none() {
+        return Err(Error::bad_request(wrong_builtin(call, kind, api_version)));
     }
-    if resource.custom.is_some() && api_version == resource.api_version() {
+    if api_version == resource.api_version() {
         let why = format!("must be {}", resource.kind);
-        let error =
-            FieldError::new(FieldErrorKind::Invalid, FieldPath::root().child("kind"), Value::from(kind.as_str()), why);
+        let error = FieldError::new(FieldErrorKind::Invalid, FieldPath::root().child("kind"), Value::from(kind), why);
         return Err(Error::invalid(resource, object::name(value), &[error]));
     }
     let version = api_version.rsplit('/').next().unwrap_or_default();
-    Err(Error::bad_request(if resource.custom.is_some() && kind == *resource.kind {
-        let expected = resource.api_version();
-        format!("the API version in the data ({api_version}) does not match the expected API version ({expected})")
-    } else if kind == *resource.kind {
-        let why = format!("no kind {kind:?} is registered for version {api_version:?} in scheme");
-        format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}")
+    Err(Error::bad_request(if kind == &*resource.kind {
+        other_version(call, api_version)
     } else {
         let expected = &resource.kind;
         let why = format!("converting ({version}.{kind}) to ({expected}): unknown conversion");
         format!("{kind} in version {version:?} cannot be handled as a {expected}: {why}")
     }))
+}
+
+fn other_version(call: &Call, api_version: &str) -> String {
+    let expected = call.resource.api_version();
+    format!("the API version in the data ({api_version}) does not match the expected API version ({expected})")
+}
+
+/// Where Go's scheme was made, which its errors name.
+const SCHEME: &str = "pkg/runtime/scheme.go:111";
+
+/// Why a body of this kind is none of the resource's, which is built in.
+fn wrong_builtin(call: &Call, kind: &str, api_version: &str) -> String {
+    let (group, version) = gvk::split_api_version(api_version);
+    let expected = &call.resource.kind;
+    let why = if builtin::definition_name(&GroupVersionKind::new(group, version, kind)).is_none() {
+        format!("no kind {kind:?} is registered for version {api_version:?} in scheme {SCHEME:?}")
+    } else if kind != &**expected {
+        let package = internal_package(&call.resource.group);
+        format!("converting ({version}.{kind}) to ({package}.{expected}): unknown conversion")
+    } else {
+        return other_version(call, api_version);
+    };
+    format!("{kind} in version {version:?} cannot be handled as a {expected}: {why}")
+}
+
+/// The Go package of a group's internal types.
+fn internal_package(group: &str) -> &str {
+    match group.split('.').next().unwrap_or_default() {
+        "" | "events" => "core",
+        package => package,
+    }
+}
+
+/// Something that strict field validation refuses.
+pub(crate) struct Finding {
+    path: FieldPath,
+    is_duplicate: bool,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = if self.is_duplicate { "duplicate" } else { "unknown" };
+        write!(f, "{what} field \"{}\"", self.path.as_str())
+    }
 }
 
 /// Drops unknown fields. They and duplicates are warnings, an error, or nothing, as asked for; values of the wrong
@@ -122,58 +218,48 @@ pub(crate) fn check_fields(
     value: &mut Value,
     duplicates: &[FieldPath],
 ) -> Result<Vec<String>, String> {
-    let schema = call.resource.schema();
-    if let Some(schema) = schema.as_ref().filter(|_| call.resource.custom.is_none()) {
-        drop_nulls(schema, value);
-        let errors = schema.validate(value, &FieldPath::root());
-        if let Some(error) = errors.iter().find(|error| error.kind == FieldErrorKind::TypeInvalid) {
-            return Err(wrong_type(&call.resource.kind, error));
-        }
+    judged(options, strict_findings(call, value, duplicates)?)
+}
+
+fn strict_findings(call: &Call, value: &mut Value, duplicates: &[FieldPath]) -> Result<Vec<Finding>, String> {
+    let twice = duplicates.iter().map(|path| Finding { path: path.clone(), is_duplicate: true });
+    let mut found: Vec<Finding> = twice.collect();
+    let unknown = match &call.resource.custom {
+        Some(custom) => custom.schema.prune(value),
+        None => prune_builtin(call, value)?,
+    };
+    found.extend(unknown.into_iter().map(|path| Finding { path, is_duplicate: false }));
+    Ok(found)
+}
+
+fn prune_builtin(call: &Call, value: &mut Value) -> Result<Vec<FieldPath>, String> {
+    let found = builtin::decode_errors(&call.resource.gvk(), value);
+    if let Some(fatal) = found.fatal {
+        return Err(fatal);
     }
-    let mut strict: Vec<String> =
-        duplicates.iter().map(|path| format!("duplicate field \"{}\"", path.as_str())).collect();
-    if let Some(schema) = schema {
-        strict.extend(schema.prune(value).iter().map(|path| format!("unknown field \"{}\"", path.as_str())));
+    if let Some(schema) = call.resource.schema().filter(|_| !found.unknown.is_empty()) {
+        schema.prune(value);
     }
+    Ok(found.unknown)
+}
+
+/// In the order in which Go's decoder meets them: that of the document, a duplicate where it stands again.
+fn in_order(found: &mut [Finding], bytes: &[u8]) {
+    let order = json::order(bytes);
+    let place = |finding: &Finding| {
+        let places = order.get(finding.path.as_str())?;
+        if finding.is_duplicate { places.get(1) } else { places.first() }.copied()
+    };
+    found.sort_by_key(place);
+}
+
+fn judged(options: &WriteOptions, found: Vec<Finding>) -> Result<Vec<String>, String> {
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     match options.validation {
         Validation::Ignore => Ok(Vec::new()),
-        Validation::Strict if !strict.is_empty() => Err(format!("strict decoding error: {}", strict.join(", "))),
-        Validation::Strict | Validation::Warn => Ok(strict),
+        Validation::Strict if !found.is_empty() => Err(format!("strict decoding error: {}", found.join(", "))),
+        Validation::Strict | Validation::Warn => Ok(found),
     }
-}
-
-/// Go's decoder reads `null` as absent, but where a field holds any JSON.
-fn drop_nulls(schema: &Schema, value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            let absent = |child: &Schema| !child.nullable && !child.preserve_unknown_fields && child.type_.is_some();
-            map.retain(|name, value| !(value.is_null() && schema.field(name).is_some_and(|child| absent(child))));
-            for (name, value) in map.iter_mut().filter(|(_, value)| value.is_object() || value.is_array()) {
-                schema.field(name).into_iter().for_each(|child| drop_nulls(child, value));
-            }
-        }
-        Value::Array(list) => {
-            let Some(items) = &schema.items else { return };
-            list.iter_mut().for_each(|item| drop_nulls(items, item));
-        }
-        _ => {}
-    }
-}
-
-/// In the words of Go's decoder, as far as a schema knows them.
-fn wrong_type(kind: &str, error: &FieldError) -> String {
-    let found = match error.value.as_str() {
-        Some("integer" | "number") => "number",
-        Some("boolean") => "bool",
-        Some(other) => other,
-        None => "value",
-    };
-    let wanted = error.detail.split("must be of type ").nth(1).and_then(|rest| rest.split(':').next());
-    format!(
-        "json: cannot unmarshal {found} into Go struct field {kind}.{} of type {}",
-        error.path,
-        wanted.unwrap_or("other")
-    )
 }
 
 /// The namespace must be the path's; what is left out is filled in. The name must be the path's, if that has one.

@@ -1,7 +1,10 @@
 //! Between the version an object is stored in and the one it is served in.
 //! It must not know requests.
 
+mod autoscaler;
+
 use bytes::Bytes;
+use mainstay_apimachinery::{GroupVersionKind, builtin};
 use serde_json::Value;
 
 use crate::call::needs_conversion;
@@ -13,6 +16,9 @@ pub(crate) fn to_served(resource: &Resource, mut object: Value) -> Value {
     if needs_conversion(resource) {
         rename(&mut object, &resource.storage_group, &resource.group);
         object["apiVersion"] = Value::from(resource.api_version());
+        if is_autoscaler(resource) {
+            autoscaler::to_v1(&mut object);
+        }
         // What the version a custom resource is read in does not know is not shown.
         resource.custom.iter().for_each(|custom| drop(custom.schema.prune(&mut object)));
     }
@@ -24,8 +30,19 @@ pub(crate) fn to_stored(resource: &Resource, mut object: Value) -> Value {
     if needs_conversion(resource) {
         rename(&mut object, &resource.group, &resource.storage_group);
         object["apiVersion"] = Value::from(resource.storage_api_version());
+        if is_autoscaler(resource) {
+            autoscaler::to_v2(&mut object);
+            // What the older version did not say has the newer one's defaults.
+            let (group, version) = (&*resource.storage_group, &*resource.storage_version);
+            builtin::defaults(&GroupVersionKind::new(group, version, &*resource.kind), &mut object);
+        }
     }
     object
+}
+
+/// Whether this is the view of autoscalers in autoscaling/v1.
+fn is_autoscaler(resource: &Resource) -> bool {
+    &*resource.group == "autoscaling"
 }
 
 /// The bytes a reader of the resource's version gets.

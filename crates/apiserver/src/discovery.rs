@@ -245,7 +245,10 @@ fn add_names(entry: &mut Value, resource: &Resource) {
 
 /// As `discovery.StorageVersionHash`.
 fn storage_version_hash(resource: &Resource) -> String {
-    let name = format!("{}/{}/{}", resource.storage_group, resource.storage_version, resource.kind);
+    // Upstream stores definitions in their first version.
+    let is_definition = crate::crd::is_definition(resource);
+    let version = if is_definition { "v1beta1" } else { &resource.storage_version };
+    let name = format!("{}/{version}/{}", resource.storage_group, resource.kind);
     STANDARD.encode(&Sha256::digest(name.as_bytes())[..8])
 }
 
@@ -278,7 +281,11 @@ fn resource_discovery(resource: &Resource) -> Value {
 }
 
 fn response_kind(resource: &Resource, kind: &mainstay_apimachinery::GroupVersionKind) -> Value {
-    let own = kind.version.is_empty();
+    // Upstream fills in what is the resource's own for custom resources only.
+    let own = kind.version.is_empty() || *kind == resource.gvk();
+    if own && resource.custom.is_none() {
+        return json!({"group": "", "version": "", "kind": kind.kind});
+    }
     let (group, version) = if own { (&*resource.group, &*resource.version) } else { (&*kind.group, &*kind.version) };
     json!({"group": group, "version": version, "kind": kind.kind})
 }

@@ -195,6 +195,23 @@ impl Error {
         Self::invalid_kind(&Subject { name: "", group, kind: "" }, errors)
     }
 
+    /// 422: options of a kind in the core group are invalid.
+    #[must_use]
+    pub fn invalid_named(kind: &str, name: &str, errors: &[FieldError]) -> Self {
+        Self::invalid_kind(&Subject { name, group: "", kind }, errors)
+    }
+
+    /// 429: an eviction would disrupt more than a budget allows; `seconds` after which to ask again.
+    #[must_use]
+    pub fn too_many_disruptions(why: &str, seconds: Option<u64>) -> Self {
+        let mut details = json!({"causes": [{"reason": "DisruptionBudget", "message": why}]});
+        if let Some(seconds) = seconds {
+            details["retryAfterSeconds"] = Value::from(seconds);
+        }
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        Self { details: Some(Box::new(details)), ..Self::plain(429, "TooManyRequests", message) }
+    }
+
     /// 422: a scale is invalid.
     #[must_use]
     pub fn invalid_scale(name: &str, errors: &[FieldError]) -> Self {
@@ -248,8 +265,15 @@ impl Error {
     /// 406.
     #[must_use]
     pub fn not_acceptable() -> Self {
-        let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml";
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf";
         Self::about(406, "NotAcceptable", message.to_owned(), Map::new())
+    }
+
+    /// 406 of a discovery document.
+    #[must_use]
+    pub fn no_such_form() -> Self {
+        let message = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf";
+        Self::plain(406, "NotAcceptable", message)
     }
 
     /// 406: a list's form was asked for, of one object.

@@ -22,11 +22,15 @@ use crate::route::{Query, ResourcePath};
 use crate::server::ApiServer;
 
 mod actions;
+mod binding;
 mod create;
 mod credentials;
 mod delete;
+mod eviction;
+pub(crate) mod health;
 mod list;
 mod patch;
+mod pods;
 mod read;
 mod reviews;
 mod root;

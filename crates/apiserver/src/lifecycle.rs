@@ -1,7 +1,7 @@
 //! What the server itself does after a write: garbage collection by owner references, emptying namespaces and
-//! definitions that are being deleted. It must not know any kind but those two.
+//! definitions that are being deleted, the end of events. It must not know any kind but those three.
 //!
-//! Driven by the store's feed alone, so it polls nothing, needs no clock and behaves the same on a fork.
+//! Driven by the store's feed, so it polls nothing and behaves the same on a fork; only events have a time.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,6 +18,7 @@ use crate::identity::Identity;
 use crate::server::ApiServer;
 
 mod definition;
+mod events;
 mod garbage;
 mod graph;
 mod metadata;
@@ -44,12 +45,18 @@ enum Key {
     Namespace(ObjectKey),
     /// A `CustomResourceDefinition` being deleted.
     Definition(ObjectKey),
+    /// An event: is its time over?
+    Event(ObjectKey),
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Dependent(key) | Self::Owner(key) | Self::Namespace(key) | Self::Definition(key) => key.fmt(f),
+            Self::Dependent(key)
+            | Self::Owner(key)
+            | Self::Namespace(key)
+            | Self::Definition(key)
+            | Self::Event(key) => key.fmt(f),
         }
     }
 }
@@ -133,6 +140,9 @@ impl Lifecycle {
         let mut graph = Graph::default();
         let records = snapshot.kinds().flat_map(|kind| snapshot.list(kind, None));
         for record in records {
+            if events::are(&record.key.kind) {
+                self.keep_found(&record.key, &record.bytes);
+            }
             keys.extend(graph.put(&record.key, &Metadata::of(&record.bytes)));
         }
         *self.graph() = graph;
@@ -141,6 +151,9 @@ impl Lifecycle {
     }
 
     fn observe(&self, event: &Event) {
+        if event.change == Change::Put && events::are(&event.key.kind) {
+            self.keep(&event.key);
+        }
         let metadata = Metadata::of(&event.object);
         let keys = match event.change {
             Change::Put => self.graph().put(&event.key, &metadata),
@@ -159,6 +172,7 @@ impl Lifecycle {
             Key::Owner(key) => self.release(key).await,
             Key::Namespace(key) => self.empty_namespace(key).await,
             Key::Definition(key) => self.empty_definition(key).await,
+            Key::Event(key) => self.expire(key).await,
         }
     }
 

@@ -31,16 +31,16 @@ impl Accepted {
     /// 406 when there is none.
     pub(crate) fn parse(header: Option<&str>) -> Result<Self, Error> {
         let Some(header) = header.filter(|text| !text.trim().is_empty()) else { return Ok(Self::default()) };
-        header.split(',').find_map(Self::of_range).ok_or_else(Error::not_acceptable)
+        let is_known = |range: &str| encoding(range.split(';').next().unwrap_or_default().trim()).is_some();
+        header.split(',').find_map(Self::of_range).ok_or_else(|| {
+            // A known encoding of a form nobody knows is refused in other words.
+            if header.split(',').any(is_known) { Error::no_such_form() } else { Error::not_acceptable() }
+        })
     }
 
     fn of_range(range: &str) -> Option<Self> {
         let mut parts = range.split(';').map(str::trim);
-        let yaml = match parts.next()? {
-            "application/json" | "application/*" | "*/*" => false,
-            "application/yaml" => true,
-            _ => return None,
-        };
+        let yaml = encoding(parts.next()?)?;
         let (mut kind, mut version, mut group) = ("", "v1", "meta.k8s.io");
         for (name, value) in parts.filter_map(|part| part.split_once('=')) {
             match name.trim() {
@@ -59,6 +59,15 @@ impl Accepted {
             _ => return None,
         };
         Some(Self { form, yaml })
+    }
+}
+
+/// Whether a media type is answered with YAML; `None` if it is not answered at all.
+fn encoding(media_type: &str) -> Option<bool> {
+    match media_type {
+        "application/json" | "application/*" | "*/*" => Some(false),
+        "application/yaml" => Some(true),
+        _ => None,
     }
 }
 

@@ -28,6 +28,12 @@ pub(crate) struct WriteOptions {
 const MAX_MANAGER_BYTES: usize = 128;
 
 impl WriteOptions {
+    /// Of a write that the server itself makes of what was asked for, such as a binding.
+    pub(crate) fn by_server(call: &Call) -> Self {
+        let dry_run = call.query.get("dryRun").is_some();
+        Self { dry_run, manager: call.manager(), validation: Validation::Ignore, force: false }
+    }
+
     /// Reads them; `kind` is such as `CreateOptions`, `apply` tells a server-side apply.
     pub(crate) fn parse(call: &Call, kind: &str, apply: bool) -> Result<Self, Error> {
         let mut errors = check_dry_run(call);

@@ -15,56 +15,21 @@ use mainstay_apimachinery::{GroupVersionKind, Schema, builtin};
 use mainstay_controller_runtime::clock::{format_micros, format_seconds};
 use serde_json::{Map, Value, json};
 
+mod pointers;
 mod wire;
 
+use pointers::is_pointer;
 use wire::{Fault, Payload, fields};
 
 /// The first bytes of every body: `runtime.Unknown` follows.
 const MAGIC: &[u8] = b"k8s\0";
 
-/// Numbers and flags that are pointers in Go: there a zero was said, elsewhere it only means that nothing was said,
-/// since Go's encoder writes the zeros of plain fields too.
-const POINTERS: [&str; 34] = [
-    "activeDeadlineSeconds",
-    "allowPrivilegeEscalation",
-    "allowVolumeExpansion",
-    "automountServiceAccountToken",
-    "averageUtilization",
-    "backoffLimit",
-    "blockOwnerDeletion",
-    "completions",
-    "controller",
-    "defaultMode",
-    "deletionGracePeriodSeconds",
-    "enableServiceLinks",
-    "expirationSeconds",
-    "failedJobsHistoryLimit",
-    "fsGroup",
-    "gracePeriodSeconds",
-    "immutable",
-    "minReplicas",
-    "mode",
-    "optional",
-    "orphanDependents",
-    "parallelism",
-    "partition",
-    "privileged",
-    "progressDeadlineSeconds",
-    "readOnlyRootFilesystem",
-    "replicas",
-    "revisionHistoryLimit",
-    "runAsNonRoot",
-    "runAsUser",
-    "successfulJobsHistoryLimit",
-    "suspend",
-    "terminationGracePeriodSeconds",
-    "ttlSecondsAfterFinished",
-];
-
 /// A field of a message, as the table has it.
 struct Field {
     /// Name without case and underscores.
     name: String,
+    /// Name in JSON, as far as the spelling of the table tells it.
+    json: String,
     /// `s`, `b`, `f`, `i`, `d` or `m`.
     kind: u8,
     /// `*` for a list, `%` for a map.
@@ -94,7 +59,25 @@ fn parse_field(text: &'static str) -> Option<(u32, Field)> {
     let tag = type_.trim_end_matches(|c: char| !c.is_ascii_digit());
     let letters = &type_.as_bytes()[tag.len()..];
     let (kind, mark) = letters.split_last()?;
-    Some((tag.parse().ok()?, Field { name: plain(name), kind: *kind, mark: mark.first().copied(), message }))
+    let field = Field { name: plain(name), json: json_name(name), kind: *kind, mark: mark.first().copied(), message };
+    Some((tag.parse().ok()?, field))
+}
+
+/// `max_length` is `maxLength`; what starts with `x_kubernetes` keeps its parts; two fields of schemas start with `$`.
+fn json_name(name: &str) -> String {
+    if name.starts_with("x_kubernetes_") {
+        return name.replace('_', "-");
+    }
+    if matches!(name, "schema" | "ref") {
+        return format!("${name}");
+    }
+    let mut parts = name.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let mut letters = part.chars();
+        let head = letters.next().map(|letter| letter.to_ascii_uppercase());
+        text + &head.into_iter().chain(letters).collect::<String>()
+    })
 }
 
 fn plain(name: &str) -> String {
@@ -125,7 +108,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Value, Fault> {
     let unknown_kind = || Fault::UnknownKind(gvk.to_string());
     let definition = builtin::definition_name(&gvk).ok_or_else(unknown_kind)?;
     let schema = builtin::schema(&gvk).ok_or_else(unknown_kind)?;
-    let mut object = structure(definition, At { schema: Some(&schema), depth: 0 }, raw)?;
+    let mut object = structure(definition, At { schema: Some(&schema), owner: definition, depth: 0 }, raw)?;
     object.insert("kind".to_owned(), kind.into());
     object.insert("apiVersion".to_owned(), api_version.into());
     Ok(Value::Object(object))
@@ -138,26 +121,32 @@ const MAX_DEPTH: usize = 100;
 #[derive(Clone, Copy)]
 struct At<'a> {
     schema: Option<&'a Schema>,
+    /// Name of the message we are in.
+    owner: &'a str,
     depth: usize,
 }
 
 impl<'a> At<'a> {
     fn child(self, schema: Option<&'a Schema>) -> Self {
-        Self { schema, depth: self.depth + 1 }
+        Self { schema, depth: self.depth + 1, ..self }
     }
 }
 
-fn structure(name: &str, at: At<'_>, bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
+fn structure<'a>(name: &'a str, at: At<'a>, bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
     if at.depth > MAX_DEPTH {
         return Err(Fault::TooDeep);
     }
     let message = MESSAGES.get(&name.to_lowercase()).ok_or_else(|| Fault::UnknownKind(name.to_owned()))?;
+    let at = At { owner: name, ..at };
+    // The schemas within definitions may hold anything, so only the table knows their fields.
+    let is_known = at.schema.is_some_and(|schema| !schema.properties.is_empty());
     let mut object = Map::new();
     for (tag, payload) in fields(bytes)? {
         let Some(field) = message.get(&tag) else { continue };
         let property = at.schema.and_then(|s| s.properties.iter().find(|(key, _)| plain(key) == field.name));
         match property {
             Some((key, schema)) => insert(&mut object, key, (field, at.child(Some(schema))), &payload)?,
+            None if !is_known => insert(&mut object, &field.json, (field, at.child(None)), &payload)?,
             None if field.kind == b'm' && field.mark.is_none() => {
                 object.extend(structure(field.message, at.child(at.schema), payload.bytes()?)?);
             }
@@ -189,7 +178,7 @@ fn insert(
         }
         None => {
             let value = value(field, at, payload)?;
-            let said = POINTERS.contains(&key) && !value.is_null();
+            let said = is_pointer(at.owner, key) && !value.is_null();
             if said || !is_zero(&value) {
                 object.insert(key.to_owned(), value);
             }
@@ -246,15 +235,32 @@ fn message(name: &str, at: At<'_>, bytes: &[u8]) -> Result<Value, Fault> {
         "Time" | "MicroTime" if bytes.is_empty() => Value::Null,
         "Time" => format_seconds(time(integer(1)?, 0)?).into(),
         "MicroTime" => format_micros(time(integer(1)?, integer(2)?)?).into(),
-        "RawExtension" | "FieldsV1" | "JSON" => {
+        "RawExtension" | "FieldsV1" | "JSON" | "Json" => {
             serde_json::from_str(&text(1)?).map_err(|error| Fault::Embedded(error.to_string()))?
         }
+        kind if kind.starts_with("JsonSchemaPropsOr") => either(kind, at, bytes)?,
         "ExtraValue" => {
             let items = fields(bytes)?.into_iter().map(|(_, payload)| payload.text());
             json!(items.collect::<Result<Vec<_>, _>>()?)
         }
         _ => Value::Object(structure(name, at, bytes)?),
     })
+}
+
+/// A schema, or what may stand in its place: a flag, several schemas, names of fields.
+fn either(kind: &str, at: At<'_>, bytes: &[u8]) -> Result<Value, Fault> {
+    const SCHEMA: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JsonSchemaProps";
+    let is_flag = kind.ends_with("Bool");
+    let (mut schema, mut list, mut flag) = (None, Vec::new(), false);
+    for (tag, payload) in fields(bytes)? {
+        match tag {
+            1 if is_flag => flag = payload.integer()? != 0,
+            2 if kind.ends_with("StringArray") => list.push(Value::from(payload.text()?)),
+            2 if !is_flag => list.push(message(SCHEMA, at.child(None), payload.bytes()?)?),
+            _ => schema = Some(message(SCHEMA, at.child(None), payload.bytes()?)?),
+        }
+    }
+    Ok(schema.unwrap_or_else(|| if is_flag { flag.into() } else { list.into() }))
 }
 
 fn time(seconds: i64, nanos: i64) -> Result<Timestamp, Fault> {
@@ -303,6 +309,43 @@ mod tests {
             json!([{"name": "v", "secret": {"secretName": "m"}}])
         );
         assert!(object["spec"].get("minReadySeconds").is_none());
+    }
+
+    #[test]
+    fn a_definition_keeps_its_schema() {
+        let text = part(5, b"string");
+        let field = [part(1, b"colour"), part(2, &[text, vec![13 << 3, 0]].concat())].concat();
+        // Tag 29 and 38 need two bytes.
+        let long = |tag: u8, wire: u8| vec![(tag & 15) << 3 | wire | 0x80, tag >> 4];
+        let mut schema = part(5, b"object");
+        schema.extend(long(29, 2));
+        schema.push(u8::try_from(field.len()).unwrap());
+        schema.extend(&field);
+        schema.extend([long(38, 0), vec![1]].concat());
+        schema.extend([long(30, 2), vec![2, 1 << 3, 1]].concat());
+        let version = [part(1, b"v1"), part(4, &part(1, &schema))].concat();
+        let raw = part(2, &part(7, &version));
+        let object = decode(&body("apiextensions.k8s.io/v1", "CustomResourceDefinition", &raw)).unwrap();
+        let expected = json!({
+            "type": "object", "properties": {"colour": {"type": "string", "maxLength": 0}},
+            "additionalProperties": true, "x-kubernetes-preserve-unknown-fields": true
+        });
+        assert_eq!(object["spec"]["versions"][0]["schema"]["openAPIV3Schema"], expected);
+    }
+
+    #[test]
+    fn what_go_points_to_may_be_zero() {
+        let conditions = [vec![1 << 3, 0], vec![2 << 3, 0]].concat();
+        let endpoint = [part(1, b"10.0.0.1"), part(2, &conditions)].concat();
+        let raw = [part(2, &endpoint), part(4, b"IPv4")].concat();
+        let slice = decode(&body("discovery.k8s.io/v1", "EndpointSlice", &raw)).unwrap();
+        assert_eq!(slice["endpoints"][0]["conditions"], json!({"ready": false, "serving": false}));
+        let probe = [part(1, &part(2, &part(2, &[1 << 3, 0, 2 << 3, 80]))), vec![2 << 3, 0]].concat();
+        let container = [part(1, b"c"), part(10, &probe), vec![0x80, 1, 0]].concat();
+        let pod = decode(&body("v1", "Pod", &part(2, &part(2, &container)))).unwrap();
+        let found = &pod["spec"]["containers"][0];
+        assert!(found["livenessProbe"].get("initialDelaySeconds").is_none(), "{found}");
+        assert!(found.get("stdin").is_none(), "{found}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WARNING};
 use http::{Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Error;
 
@@ -36,6 +36,22 @@ pub(crate) fn json_value(code: u16, value: &Value) -> Reply {
 /// Plain text.
 pub(crate) fn text(code: u16, body: impl Into<Body>) -> Reply {
     reply(code, HeaderValue::from_static("text/plain; charset=utf-8"), body)
+}
+
+/// What Go's multiplexer says of a path nobody serves.
+pub(crate) fn page_not_found() -> Reply {
+    text(404, "404 page not found\n")
+}
+
+/// No body at all.
+pub(crate) fn empty(code: u16) -> Reply {
+    text(code, Body::empty())
+}
+
+/// That something was done of which there is nothing to show.
+pub(crate) fn success(code: u16) -> Reply {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code});
+    json_value(code, &status)
 }
 
 /// A refusal.

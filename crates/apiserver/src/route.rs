@@ -96,6 +96,12 @@ impl Query {
         self.first(name).filter(|value| !value.is_empty())
     }
 
+    /// Whether a parameter is given at all.
+    #[must_use]
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.first(name).is_some()
+    }
+
     fn first(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }

@@ -9,8 +9,8 @@ use axum::extract::State;
 use http::{Request, Uri};
 
 use crate::audit::Draft;
-use crate::respond::{Reply, refusal, text};
-use crate::route::split_cluster;
+use crate::respond::{Reply, refusal};
+use crate::route::{Query, split_cluster};
 use crate::server::{ApiServer, DEFAULT_CLUSTER};
 use crate::{Error, handler};
 
@@ -29,8 +29,8 @@ async fn serve(State(server): State<ApiServer>, request: Request<Body>) -> Reply
 async fn answer(server: ApiServer, request: Request<Body>) -> Result<Reply, Error> {
     let (mut parts, body) = request.into_parts();
     let (cluster, path) = split_cluster(parts.uri.path());
-    if matches!(path, "/healthz" | "/livez" | "/readyz") {
-        return Ok(text(200, "ok"));
+    if let Some(reply) = health(path, &parts.uri) {
+        return Ok(reply);
     }
     let cluster: Arc<str> = cluster.unwrap_or(DEFAULT_CLUSTER).into();
     let identity = match server.authenticate(&cluster, path, &parts) {
@@ -49,6 +49,11 @@ async fn answer(server: ApiServer, request: Request<Body>) -> Result<Reply, Erro
     }
     parts.uri = with_path(&parts.uri, path)?;
     Ok(handler::serve(&server, cluster, identity, Request::from_parts(parts, body)).await)
+}
+
+/// Health is for everyone to ask.
+fn health(path: &str, uri: &Uri) -> Option<Reply> {
+    handler::health::answer(path, &Query::parse(uri.query().unwrap_or_default()).ok()?)
 }
 
 fn with_path(uri: &Uri, path: &str) -> Result<Uri, Error> {

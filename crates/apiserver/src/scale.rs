@@ -22,8 +22,18 @@ fn pointer(path: &str) -> String {
     path.replace('.', "/")
 }
 
-/// The scale of an object.
+/// The scale of an object, which must say how many replicas it wants if it is a custom resource.
 pub(crate) fn of(resource: &Resource, object: &Value) -> Result<Value, Error> {
+    let scale = before_write(resource, object)?;
+    let path = paths(resource).spec_replicas;
+    if resource.custom.is_some() && object.pointer(&pointer(&path)).and_then(Value::as_i64).is_none() {
+        return Err(Error::internal(format!("the spec replicas field {path:?} does not exist")));
+    }
+    Ok(scale)
+}
+
+/// The scale of an object that may not have said yet how many replicas it wants.
+pub(crate) fn before_write(resource: &Resource, object: &Value) -> Result<Value, Error> {
     let paths = paths(resource);
     let at = |path: &str| object.pointer(&pointer(path)).and_then(Value::as_i64);
     let selector = match &paths.label_selector {
@@ -39,13 +49,8 @@ pub(crate) fn of(resource: &Resource, object: &Value) -> Result<Value, Error> {
         .filter_map(|field| Some(((*field).to_owned(), object.get("metadata")?.get(*field)?.clone())))
         .collect();
     let mut spec = Map::new();
-    match at(&paths.spec_replicas) {
-        Some(0) => {}
-        Some(replicas) => drop(spec.insert("replicas".to_owned(), Value::from(replicas))),
-        None if resource.custom.is_some() => {
-            return Err(Error::internal(format!("the spec replicas field {:?} does not exist", paths.spec_replicas)));
-        }
-        None => {}
+    if let Some(replicas) = at(&paths.spec_replicas).filter(|replicas| *replicas != 0) {
+        spec.insert("replicas".to_owned(), Value::from(replicas));
     }
     Ok(json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status}))
 }

@@ -45,7 +45,7 @@ pub(crate) fn has_generation(resource: &Resource) -> bool {
 /// Prepares a new object. Its name is set; uid and time are the server's.
 pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, uid: String, now: &str) {
     let metadata = object::metadata_mut(object);
-    for field in ["selfLink", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+    for field in ["selfLink", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         metadata.remove(field);
     }
     metadata.insert("uid".to_owned(), Value::from(uid));
@@ -54,7 +54,14 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, uid: Strin
         metadata.insert("generation".to_owned(), Value::from(1));
     }
     tidy_metadata(metadata);
-    initial_status(resource, object);
+    initial_status(resource, object, now);
+    if is(resource, "", "services") {
+        builtin::service_families(object);
+    }
+}
+
+fn is(resource: &Resource, group: &str, plural: &str) -> bool {
+    &*resource.group == group && &*resource.plural == plural
 }
 
 /// Gives a new object the defaults of its kind.
@@ -67,7 +74,7 @@ pub(crate) fn set_defaults(resource: &Resource, object: &mut Value) {
 }
 
 /// The status a new object has; clients cannot choose it, but for nodes, which kubelets register with theirs.
-fn initial_status(resource: &Resource, object: &mut Value) {
+fn initial_status(resource: &Resource, object: &mut Value, now: &str) {
     let Some(fields) = object.as_object_mut() else { return };
     if resource.custom.is_some() {
         if resource.has_status() {
@@ -76,14 +83,20 @@ fn initial_status(resource: &Resource, object: &mut Value) {
         return;
     }
     match (&*resource.group, &*resource.plural) {
-        ("", "nodes") => {}
+        ("", "nodes") => node(object),
         ("", "namespaces") => namespace(object),
         ("", "pods") => pod(object),
-        ("", "persistentvolumes" | "persistentvolumeclaims") => {
+        ("", "persistentvolumeclaims") => {
             fields.insert("status".to_owned(), json!({"phase": "Pending"}));
+        }
+        ("", "persistentvolumes") => {
+            fields.insert("status".to_owned(), json!({"phase": "Pending", "lastPhaseTransitionTime": now}));
         }
         ("", "services") | ("networking.k8s.io", "ingresses") => {
             fields.insert("status".to_owned(), json!({"loadBalancer": {}}));
+        }
+        ("autoscaling", _) if &*resource.version == "v1" => {
+            fields.insert("status".to_owned(), json!({"currentReplicas": 0, "desiredReplicas": 0}));
         }
         (group, plural) if resource.has_status() => {
             fields.insert("status".to_owned(), zero_status(group, plural));
@@ -106,7 +119,7 @@ fn zero_status(group: &str, plural: &str) -> Value {
         ("policy", "poddisruptionbudgets") => json!({
             "currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0,
         }),
-        ("autoscaling", "horizontalpodautoscalers") => json!({"currentReplicas": 0, "desiredReplicas": 0}),
+        ("autoscaling", "horizontalpodautoscalers") => json!({"desiredReplicas": 0, "currentMetrics": null}),
         _ => json!({}),
     }
 }
@@ -128,6 +141,21 @@ fn job(object: &mut Value) {
         object::set_label(&mut object["spec"]["template"], key, value);
     }
     object["spec"]["selector"]["matchLabels"]["batch.kubernetes.io/controller-uid"] = Value::from(uid);
+}
+
+/// As the admission plugin `TaintNodesByCondition`, but for a node that says it is ready as it registers: there need not
+/// be a controller that takes the taint away again.
+fn node(object: &mut Value) {
+    const TAINT: &str = "node.kubernetes.io/not-ready";
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    if conditions.into_iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True") {
+        return;
+    }
+    let taints = object.pointer("/spec/taints").and_then(Value::as_array).cloned().unwrap_or_default();
+    if !taints.iter().any(|taint| taint["key"] == TAINT && taint["effect"] == "NoSchedule") {
+        let all: Vec<Value> = taints.into_iter().chain([json!({"key": TAINT, "effect": "NoSchedule"})]).collect();
+        object["spec"]["taints"] = Value::from(all);
+    }
 }
 
 fn namespace(object: &mut Value) {
@@ -194,12 +222,19 @@ pub(crate) fn prepare_update(resource: &Resource, old: &Value, new: &mut Value, 
     match subresource {
         "status" => keep_all_but_status(old, new),
         "finalize" => keep_all_but_finalizers(old, new),
+        "ephemeralcontainers" => keep_all_but_ephemeral_containers(old, new),
+        "resize" => keep_all_but_resources(old, new),
         // What these write is made by the server itself.
         "binding" => {}
         _ if resource.has_status() => set_or_remove(new, "status", old.get("status").cloned()),
         _ => {}
     }
     keep_metadata(resource, old, new);
+    match (&*resource.group, &*resource.plural) {
+        ("", "services") => builtin::service_families(new),
+        ("apps", "daemonsets") => template_generation(old, new),
+        _ => {}
+    }
     if has_generation(resource) && subresource != "binding" && wants_changed(resource, old, new) {
         object::metadata_mut(new).insert("generation".to_owned(), Value::from(object::generation(old) + 1));
     }
@@ -207,10 +242,46 @@ pub(crate) fn prepare_update(resource: &Resource, old: &Value, new: &mut Value, 
 
 fn keep_all_but_status(old: &Value, new: &mut Value) {
     let status = new.get("status").cloned();
+    keep_all_but_managers(old, new);
+    set_or_remove(new, "status", status);
+}
+
+fn keep_all_but_ephemeral_containers(old: &Value, new: &mut Value) {
+    let containers = new.pointer("/spec/ephemeralContainers").cloned();
+    keep_all_but_managers(old, new);
+    set_or_remove(&mut new["spec"], "ephemeralContainers", containers);
+}
+
+/// As `dropNonResizeUpdates`: of each container its resources and how they may be resized.
+fn keep_all_but_resources(old: &Value, new: &mut Value) {
+    let wanted = new["spec"].take();
+    keep_all_but_managers(old, new);
+    for list in ["containers", "initContainers"] {
+        let Some(containers) = new["spec"].get_mut(list).and_then(Value::as_array_mut) else { continue };
+        let wanted = wanted.get(list).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        for container in containers {
+            let Some(wanted) = wanted.iter().find(|wanted| wanted["name"] == container["name"]) else { continue };
+            for field in ["resources", "resizePolicy"] {
+                set_or_remove(container, field, wanted.get(field).cloned());
+            }
+        }
+    }
+}
+
+fn keep_all_but_managers(old: &Value, new: &mut Value) {
     let managers = new["metadata"]["managedFields"].take();
     *new = old.clone();
-    set_or_remove(new, "status", status);
     set_or_remove(&mut new["metadata"], "managedFields", Some(managers).filter(|managers| !managers.is_null()));
+}
+
+/// Which template of a daemon set this is; upstream keeps it in an annotation.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+fn template_generation(old: &Value, new: &mut Value) {
+    let known = object::annotations(old).get(TEMPLATE_GENERATION).and_then(Value::as_str);
+    let known = known.and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+    let changed = old.pointer("/spec/template") != new.pointer("/spec/template");
+    new["metadata"]["annotations"][TEMPLATE_GENERATION] = Value::from((known + i64::from(changed)).to_string());
 }
 
 fn keep_all_but_finalizers(old: &Value, new: &mut Value) {
@@ -248,7 +319,7 @@ fn keep_metadata(resource: &Resource, old: &Value, new: &mut Value) {
         }
     }
     tidy_metadata(metadata);
-    if &*resource.plural == "namespaces" && resource.group.is_empty() {
+    if is(resource, "", "namespaces") {
         let name = object::name(old).to_owned();
         object::set_label(new, "kubernetes.io/metadata.name", &name);
     }

@@ -13,10 +13,10 @@ mod definition;
 /// Everything wrong with a new state; `old` is the state before.
 pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(), Error> {
     let mut errors = old.map(|old| finalizers_of_deleted(old, new)).unwrap_or_default();
-    // A binding changes what nobody else may change.
-    if call.subresource_str() != "binding" {
-        errors.extend(builtin::validate(&call.resource.gvk(), new, old));
-    }
+    errors.extend(match old.filter(|_| call.subresource.is_some() && call.resource.custom.is_none()) {
+        Some(old) => builtin::validate_subresource(&call.resource.gvk(), call.subresource_str(), new, old),
+        None => builtin::validate(&call.resource.gvk(), new, old),
+    });
     if let Some(custom) = &call.resource.custom {
         errors.extend(custom::check(custom, new, old));
     }
@@ -42,5 +42,6 @@ fn finalizers_of_deleted(old: &Value, new: &Value) -> Vec<FieldError> {
         listed.join(", ")
     );
     let path = FieldPath::root().child("metadata").child("finalizers");
-    vec![FieldError::new(FieldErrorKind::Forbidden, path, Value::Null, detail)]
+    // Upstream checks the metadata of an update twice: for all kinds together, and with each kind's own rules.
+    vec![FieldError::new(FieldErrorKind::Forbidden, path, Value::Null, detail); 2]
 }

@@ -218,8 +218,7 @@ fn check_identity(call: &Call, old: &Value, new: &Value) -> Result<(), Error> {
     let (resource, name) = (&call.resource, call.name_str());
     let (given, known) = (object::uid(new), object::uid(old));
     if !given.is_empty() && given != known {
-        let why = format!("Precondition failed: UID in precondition: {given}, UID in object meta: {known}");
-        return Err(Error::conflict(resource, name, &why));
+        return Err(Error::conflict(resource, name, &wrong_uid(call, given, known)));
     }
     match object::resource_version(new) {
         Some(version) if version.parse::<u64>().is_err() => {
@@ -230,6 +229,16 @@ fn check_identity(call: &Call, old: &Value, new: &Value) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// As the storage layer of upstream words it, with the key the object would have in etcd.
+fn wrong_uid(call: &Call, given: &str, known: &str) -> String {
+    let resource = &call.resource;
+    let group = if resource.custom.is_some() { format!("{}/", resource.group) } else { String::new() };
+    let namespace = call.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    let key = format!("/registry/{group}{}/{namespace}{}", resource.plural, call.name_str());
+    let why = format!("Precondition failed: UID in precondition: {given}, UID in object meta: {known}");
+    format!("StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: {why}")
 }
 
 /// Whether two states differ in nothing but the times of their managed fields.
@@ -316,12 +325,8 @@ fn service_addresses(
         old.into_iter().for_each(|old| addresses::release(tx, &call.cluster, old, None));
         return Ok(());
     };
-    addresses::allocate(tx, &call.cluster, new).map_err(|why| {
-        let path = FieldPath::root().child("spec").child("clusterIPs");
-        let given = new.pointer("/spec/clusterIPs").cloned().unwrap_or_default();
-        let error = FieldError::new(FieldErrorKind::Invalid, path, given, why);
-        Error::invalid(&call.resource, object::name(new), &[error])
-    })?;
+    let allocated = addresses::allocate(tx, &call.cluster, new);
+    allocated.map_err(|error| Error::invalid(&call.resource, object::name(new), &[error]))?;
     old.into_iter().for_each(|old| addresses::release(tx, &call.cluster, old, Some(new)));
     Ok(())
 }

@@ -53,7 +53,10 @@ fn is_simulated(node: &Value) -> bool {
 
 async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
     let Some(node) = cluster.informer(&kinds::nodes()).get_key(&key) else {
-        cluster.create(&kinds::nodes(), &manifest(&key.name)).await?;
+        // A node that does not say it is ready as it registers is tainted.
+        let mut node = manifest(&key.name);
+        node["status"] = status(&node, cluster.now());
+        cluster.create(&kinds::nodes(), &node).await?;
         return Ok(Action::done());
     };
     if object::is_deleting(&node) {

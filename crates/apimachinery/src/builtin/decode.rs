@@ -29,7 +29,7 @@ impl DecodeErrors {
 pub fn decode_errors(gvk: &GroupVersionKind, object: &Value) -> DecodeErrors {
     let Some(schema) = super::schema(gvk) else { return DecodeErrors::default() };
     let mut decoder = Decoder::default();
-    decoder.node(&schema, object, &FieldPath::root());
+    decoder.node(&schema, object);
     decoder.found
 }
 
@@ -37,13 +37,21 @@ pub fn decode_errors(gvk: &GroupVersionKind, object: &Value) -> DecodeErrors {
 struct Decoder<'a> {
     found: DecodeErrors,
     /// The Go struct we are in.
-    owner: String,
-    /// Names of the struct fields on the way: Go leaves indices and map keys out.
-    fields: Vec<&'a str>,
+    owner: &'a str,
+    /// The way to where we are. Paths are made of it only where something is found.
+    way: Vec<Step<'a>>,
+}
+
+/// One step into an object.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Field(&'a str),
+    Key(&'a str),
+    Index(usize),
 }
 
 impl<'a> Decoder<'a> {
-    fn node(&mut self, schema: &'a Schema, value: &'a Value, path: &FieldPath) {
+    fn node(&mut self, schema: &'a Schema, value: &'a Value) {
         if value.is_null() || schema.preserve_unknown_fields {
             return;
         }
@@ -52,40 +60,52 @@ impl<'a> Decoder<'a> {
             return;
         }
         match value {
-            Value::Object(_) if schema.additional_properties.is_some() => self.map(schema, value, path),
-            Value::Object(_) => self.structure(schema, value, path),
+            Value::Object(_) if schema.additional_properties.is_some() => self.map(schema, value),
+            Value::Object(_) => self.structure(schema, value),
             Value::Array(list) => {
                 let Some(items) = &schema.items else { return };
                 for (index, value) in list.iter().enumerate() {
-                    self.node(items, value, &path.index(index));
+                    self.step(Step::Index(index), items, value);
                 }
             }
             _ => {}
         }
     }
 
-    fn map(&mut self, schema: &'a Schema, value: &'a Value, path: &FieldPath) {
+    fn step(&mut self, step: Step<'a>, schema: &'a Schema, value: &'a Value) {
+        self.way.push(step);
+        self.node(schema, value);
+        self.way.pop();
+    }
+
+    fn map(&mut self, schema: &'a Schema, value: &'a Value) {
         let Some(values) = &schema.additional_properties else { return };
         for (key, value) in value.as_object().into_iter().flatten() {
-            self.node(values, value, &path.child(key));
+            self.step(Step::Key(key), values, value);
         }
     }
 
-    fn structure(&mut self, schema: &'a Schema, value: &'a Value, path: &FieldPath) {
-        let outer = schema.definition.as_deref().map(|name| std::mem::replace(&mut self.owner, short(name).to_owned()));
+    fn structure(&mut self, schema: &'a Schema, value: &'a Value) {
+        let outer = schema.definition.as_deref().map(|name| std::mem::replace(&mut self.owner, short(name)));
         for (name, value) in value.as_object().into_iter().flatten() {
-            let at = path.child(name);
-            let Some(child) = schema.properties.get(name) else {
-                self.found.unknown.push(at);
-                continue;
-            };
-            self.fields.push(name);
-            self.node(child, value, &at);
-            self.fields.pop();
+            match schema.properties.get(name) {
+                Some(child) => self.step(Step::Field(name), child, value),
+                None => {
+                    let path = self.path().child(name);
+                    self.found.unknown.push(path);
+                }
+            }
         }
         if let Some(outer) = outer {
             self.owner = outer;
         }
+    }
+
+    fn path(&self) -> FieldPath {
+        self.way.iter().fold(FieldPath::root(), |path, step| match step {
+            Step::Field(name) | Step::Key(name) => path.child(name),
+            Step::Index(index) => path.index(*index),
+        })
     }
 
     /// Why Go would refuse the value, if it would.
@@ -117,7 +137,9 @@ impl<'a> Decoder<'a> {
             Value::Number(_) => "number".to_owned(),
             other => type_name(other).to_owned(),
         };
-        let place = self.fields.join(".");
+        // Go leaves indices and map keys out.
+        let fields = self.way.iter().filter_map(|step| if let Step::Field(name) = step { Some(*name) } else { None });
+        let place = fields.collect::<Vec<_>>().join(".");
         format!("json: cannot unmarshal {found} into Go struct field {}.{place} of type {go_type}", self.owner)
     }
 }

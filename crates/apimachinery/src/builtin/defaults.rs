@@ -11,6 +11,9 @@ mod templates;
 
 use serde_json::{Map, Value};
 
+pub(super) use pods::quality_of_service;
+pub use services::service_families;
+
 use crate::quantity::Quantity;
 use crate::schema::drop_nulls;
 use crate::{GroupVersionKind, Schema};

@@ -4,14 +4,23 @@
 //! Objects are validated after [`super::defaults`]. Each file holds one area; what no area checks, the schema does:
 //! required fields and enumerations.
 
+mod classes;
 mod configs;
+mod containers;
 mod definitions;
+mod endpoints;
 mod errors;
+mod events;
 mod generic;
+mod limits;
 mod metadata;
 mod networks;
+mod pod_updates;
 mod pods;
 mod policies;
+mod scheduling;
+mod status;
+mod volumes;
 mod workloads;
 
 use serde_json::{Map, Value};
@@ -34,13 +43,48 @@ pub fn validate(gvk: &GroupVersionKind, new: &Value, old: Option<&Value>) -> Vec
     errors.into_vec()
 }
 
+/// Everything wrong with an object of a built-in kind that is written through a subresource.
+#[must_use]
+pub fn validate_subresource(gvk: &GroupVersionKind, subresource: &str, new: &Value, old: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    match (gvk.kind.as_str(), subresource) {
+        (_, "status") => {
+            metadata::check(&mut errors, gvk, new, Some(old));
+            status::check(&mut errors, gvk, new);
+        }
+        ("Pod", "ephemeralcontainers" | "resize") => {
+            metadata::check(&mut errors, gvk, new, Some(old));
+            pods::pod_subresource(&mut errors, subresource, new, old);
+        }
+        // A binding changes what nobody else may change.
+        (_, "binding") => {}
+        _ => return validate(gvk, new, Some(old)),
+    }
+    errors.into_vec()
+}
+
 fn by_kind(errors: &mut Errors, gvk: &GroupVersionKind, new: &Value, old: Option<&Value>) {
     match (gvk.group.as_str(), gvk.kind.as_str()) {
         ("", "Pod") => pods::pod(errors, new, old),
         ("", "ConfigMap") => configs::config_map(errors, new, old),
         ("", "Secret") => configs::secret(errors, new, old),
         ("", "Service") => networks::service(errors, new, old),
-        ("", "PersistentVolumeClaim") => configs::claim(errors, new, old),
+        ("", "PersistentVolumeClaim") => volumes::claim(errors, new, old),
+        ("", "PersistentVolume") => volumes::persistent_volume(errors, new, old),
+        ("", "ResourceQuota") => limits::quota(errors, new, old),
+        ("", "LimitRange") => limits::limit_range(errors, new),
+        ("", "Node") => classes::node(errors, new, old),
+        ("", "Endpoints") => endpoints::endpoints(errors, new),
+        ("", "PodTemplate") => workloads::template(errors, new.get("template"), &field("template")),
+        ("" | "events.k8s.io", "Event") => events::event(errors, gvk, new, old),
+        ("discovery.k8s.io", "EndpointSlice") => endpoints::endpoint_slice(errors, new, old),
+        ("storage.k8s.io", "StorageClass") => volumes::storage_class(errors, new, old),
+        ("scheduling.k8s.io", "PriorityClass") => classes::priority(errors, new, old),
+        ("node.k8s.io", "RuntimeClass") => classes::runtime(errors, new, old),
+        ("networking.k8s.io", "IngressClass") => classes::ingress(errors, new, old),
+        ("coordination.k8s.io", "Lease") => classes::lease(errors, new),
+        ("certificates.k8s.io", "CertificateSigningRequest") => classes::signing_request(errors, new, old),
+        ("apps", "ControllerRevision") => classes::revision(errors, new, old),
         ("networking.k8s.io", "Ingress") => networks::ingress(errors, new),
         ("networking.k8s.io", "NetworkPolicy") => networks::network_policy(errors, new),
         ("apps", _) | ("", "ReplicationController") => workloads::workload(errors, gvk, new, old),

@@ -43,7 +43,7 @@ pub(super) fn compare(typed: Typed<'_>, old: &Value, new: &Value) -> Comparison 
 /// The fields of a new object that did not come with its empty form.
 pub(super) fn created(typed: Typed<'_>, new: &Value) -> FieldSet {
     let set = subtree(typed, new);
-    if typed.is_builtin() { without_empty_structs(&set) } else { set }
+    if typed.is_builtin() { without_empty_structs(&set, new) } else { set }
 }
 
 /// The nodes found at one level, for each of the three sets.
@@ -184,15 +184,50 @@ const ALWAYS_WRITTEN: &[&str] = &[
     "updateStrategy",
 ];
 
+/// Fields that the Go types of built-in kinds write even where they hold nothing, such as `""` or `null`.
+const PRINTED_EMPTY: &[&str] = &[
+    "deprecatedFirstTimestamp",
+    "deprecatedLastTimestamp",
+    "deprecatedSource",
+    "eventTime",
+    "firstTimestamp",
+    "lastTimestamp",
+    "podSelector",
+    "reportingComponent",
+    "reportingInstance",
+    "serviceName",
+    "source",
+];
+
 /// Creating an object of a built-in kind adds what is in such a struct, but not the struct, which an empty object has.
-fn without_empty_structs(set: &FieldSet) -> FieldSet {
+fn without_empty_structs(set: &FieldSet, object: &Value) -> FieldSet {
     let nodes = set.nodes().iter().filter_map(|node| {
-        let written = matches!(&node.element, PathElement::Field(name) if ALWAYS_WRITTEN.contains(&name.as_ref()));
-        if !written {
+        let PathElement::Field(name) = &node.element else { return Some(node.clone()) };
+        let value = object.get(name.as_ref()).unwrap_or(&Value::Null);
+        if PRINTED_EMPTY.contains(&name.as_ref()) && is_empty(value) {
+            return None;
+        }
+        if !ALWAYS_WRITTEN.contains(&name.as_ref()) || is_pointer(name, object) {
             return Some(node.clone());
         }
-        let children = without_empty_structs(&node.children);
+        let children = without_empty_structs(&node.children, value);
         (!children.is_empty()).then(|| Node { element: node.element.clone(), member: false, children })
     });
     FieldSet::from_nodes(nodes.collect())
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
+/// The template of a replication controller, alone of all templates, may be absent: its selector is a plain map.
+fn is_pointer(field: &str, owner: &Value) -> bool {
+    let selector = owner.get("selector").and_then(Value::as_object);
+    let is_plain = |selector: &Map<String, Value>| selector.values().all(Value::is_string);
+    field == "template" && selector.is_some_and(|selector| !selector.is_empty() && is_plain(selector))
 }

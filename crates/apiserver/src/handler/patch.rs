@@ -70,7 +70,7 @@ fn check_shape(patch: &Patch) -> Result<(), Error> {
 
 fn desired(call: &Call, options: &WriteOptions, patch: &Patch, old: &Value) -> Result<Desired, Error> {
     let is_scale = call.subresource_str() == "scale";
-    let target = if is_scale { scale::of(&call.resource, old)? } else { old.clone() };
+    let target = if is_scale { scale::before_write(&call.resource, old)? } else { old.clone() };
     let mut patched = patched(call, patch, &target)?;
     if is_scale {
         let object = scale::into(&call.resource, old, &patched)?;

@@ -10,24 +10,26 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::call::Call;
 use crate::convert::{parse, served_bytes, to_served};
-use crate::handler::list;
+use crate::handler::{list, pods};
 use crate::negotiate::Form;
-use crate::respond::{Reply, encode, json_bytes, reply, text};
+use crate::respond::{Reply, encode, json_bytes, reply};
 use crate::table::{IncludeObject, TableRenderer, partial};
 use crate::{scale, yaml};
 
-/// What the log of a simulated pod says.
-const NO_LOGS: &str = "This pod is simulated: nothing runs in it, so there is no log.\n";
-
 /// `GET` of an object or of a subresource of it.
 pub(crate) fn get(call: &Call) -> Result<Reply, Error> {
+    if call.subresource_str() == "log" {
+        return pods::log(call);
+    }
+    if let Some(reply) = pods::connect(call) {
+        return reply;
+    }
     let snapshot = call.server.snapshot();
     call.query.get("resourceVersion").map(|requested| list::reached(requested, &snapshot)).transpose()?;
     let record = snapshot.get(&call.object_key(call.name_str())).ok_or_else(|| call.not_found())?;
     match call.subresource_str() {
-        "" | "status" => object_bytes(call, 200, &record.bytes),
+        "" | "status" | "ephemeralcontainers" | "resize" | "approval" => object_bytes(call, 200, &record.bytes),
         "scale" => Ok(encode_reply(call, 200, &scale::of(&call.resource, &parse(&record.bytes))?)),
-        "log" => Ok(text(200, NO_LOGS)),
         _ => Err(Error::method_not_allowed()),
     }
 }

@@ -1,6 +1,8 @@
 //! Paths that are no resource's: version, health, discovery, OpenAPI.
 //! It must not know objects.
 
+use std::collections::BTreeSet;
+
 use http::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use http::request::Parts;
 use http::{HeaderMap, Method};
@@ -9,9 +11,10 @@ use serde_json::json;
 use crate::Error;
 use crate::authn::discovery as openid;
 use crate::discovery::{self, Aggregated, Document};
+use crate::handler::health;
 use crate::openapi;
 use crate::registry::ClusterResources;
-use crate::respond::{JSON, Reply, json_value, reply, text};
+use crate::respond::{JSON, Reply, json_value, page_not_found, reply};
 use crate::route::Query;
 use crate::server::ApiServer;
 
@@ -20,6 +23,9 @@ const SERVER_ADDRESS: &str = "127.0.0.1:443";
 
 /// Answers a path that names no resource.
 pub(crate) fn serve(server: &ApiServer, cluster: &str, parts: &Parts, query: &Query) -> Result<Reply, Error> {
+    if let Some(reply) = health::answer(parts.uri.path(), query) {
+        return Ok(reply);
+    }
     if parts.method != Method::GET {
         return Err(Error::method_not_allowed());
     }
@@ -27,32 +33,65 @@ pub(crate) fn serve(server: &ApiServer, cluster: &str, parts: &Parts, query: &Qu
     let path = parts.uri.path().trim_matches('/');
     let segments: Vec<&str> = path.split('/').collect();
     match segments[..] {
-        ["healthz" | "livez" | "readyz", ..] => Ok(text(200, "ok")),
         [".well-known", "openid-configuration"] => Ok(openid::configuration(server, cluster)),
         ["openid", "v1", "jwks"] => openid::keys(server, cluster),
         ["version"] => Ok(json_value(200, &discovery::version())),
-        ["api"] => Ok(versions(&served, &parts.headers, true)),
-        ["apis"] => Ok(versions(&served, &parts.headers, false)),
-        ["api", version] => listed(discovery::resources(&served, "", version)),
-        ["apis", group] => listed(discovery::group(&served, group)),
-        ["apis", group, version] => listed(discovery::resources(&served, group, version)),
+        ["api"] => versions(&served, &parts.headers, true),
+        ["apis"] => versions(&served, &parts.headers, false),
+        ["api", version] => listed(discovery::resources(&served, "", version), &parts.headers),
+        ["apis", group] => match discovery::group(&served, group) {
+            None => Ok(page_not_found()),
+            found => listed(found, &parts.headers),
+        },
+        ["apis", group, version] => listed(discovery::resources(&served, group, version), &parts.headers),
         ["openapi", "v3"] => Ok(document(openapi::index(&served), &parts.headers, JSON)),
         ["openapi", "v3", ..] => openapi_document(&served, &path["openapi/v3/".len()..], parts, query),
-        [""] => Ok(json_value(
-            200,
-            &json!({"paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]}),
-        )),
-        _ => Err(Error::no_such_path()),
+        [""] => Ok(json_value(200, &json!({"paths": paths(&served)}))),
+        _ => Ok(page_not_found()),
     }
 }
 
-fn listed(found: Option<serde_json::Value>) -> Result<Reply, Error> {
-    found.map(|value| json_value(200, &value)).ok_or_else(Error::no_such_path)
+/// Every path that is no resource's.
+fn paths(served: &ClusterResources) -> Vec<String> {
+    let fixed = [
+        "/.well-known/openid-configuration",
+        "/api",
+        "/apis",
+        "/apis/",
+        "/openapi/v3",
+        "/openapi/v3/",
+        "/openid/v1/jwks",
+        "/version",
+    ];
+    let fixed = fixed.map(str::to_owned);
+    let groups = discovery::served(served);
+    let of_group = groups.iter().flat_map(|group| {
+        let below = if group.name.is_empty() { "/api".to_owned() } else { format!("/apis/{}", group.name) };
+        let versions: Vec<String> = group.versions.iter().map(|version| format!("{below}/{}", version.name)).collect();
+        std::iter::once(below).chain(versions)
+    });
+    let all: BTreeSet<String> = fixed.into_iter().chain(of_group).chain(health::paths()).collect();
+    all.into_iter().collect()
 }
 
-fn versions(served: &ClusterResources, headers: &HeaderMap, core: bool) -> Reply {
-    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let aggregated = accept.split(',').find_map(|range| {
+/// A document that has one form only.
+fn listed(found: Option<serde_json::Value>, headers: &HeaderMap) -> Result<Reply, Error> {
+    let value = found.ok_or_else(Error::no_such_path)?;
+    if accepts_plain(headers) { Ok(json_value(200, &value)) } else { Err(Error::no_such_form()) }
+}
+
+/// Whether one of the media ranges asks for no form of its own.
+fn accepts_plain(headers: &HeaderMap) -> bool {
+    let accept = accept(headers);
+    accept.is_empty() || accept.split(',').any(|range| !range.contains(";as=") && !range.contains("; as="))
+}
+
+fn accept(headers: &HeaderMap) -> &str {
+    headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn versions(served: &ClusterResources, headers: &HeaderMap, core: bool) -> Result<Reply, Error> {
+    let aggregated = accept(headers).split(',').find_map(|range| {
         let plain = range.trim() == "application/json";
         if plain { Some(None) } else { Aggregated::of_accept(range).map(Some) }
     });
@@ -61,11 +100,12 @@ fn versions(served: &ClusterResources, headers: &HeaderMap, core: bool) -> Reply
             let content_type = HeaderValue::from_static(version.content_type());
             document(discovery::aggregated(served, core, version), headers, content_type)
         }
+        None if !accepts_plain(headers) => return Err(Error::no_such_form()),
         None if core => json_value(200, &discovery::core_versions(SERVER_ADDRESS)),
         None => json_value(200, &discovery::groups(served)),
     };
     reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
-    reply
+    Ok(reply)
 }
 
 /// A rendered document; 304 where the client has it.

@@ -10,6 +10,10 @@ pub(super) fn deployment(deployment: &mut Object) {
 }
 
 pub(super) fn daemon_set(daemon_set: &mut Object) {
+    // Upstream's conversion from the internal type always writes it.
+    if let Some(annotations) = made(daemon_set, "metadata").and_then(|metadata| made(metadata, "annotations")) {
+        set(annotations, "deprecated.daemonset.template.generation", "1");
+    }
     let Some(strategy) = made(daemon_set, "spec").and_then(|spec| made(spec, "updateStrategy")) else { return };
     rolling(strategy, &[("maxUnavailable", json!(1)), ("maxSurge", json!(0))]);
 }

@@ -52,6 +52,20 @@ pub(super) fn pod(pod: &mut Object) {
     let Some(status) = made(pod, "status") else { return };
     set(status, "phase", "Pending");
     set(status, "qosClass", class);
+    addresses(status);
+}
+
+/// `podIP` is the first of `podIPs`; clients may set either.
+fn addresses(status: &mut Object) {
+    let first = status.get("podIPs").and_then(|list| list.pointer("/0/ip")).and_then(Value::as_str).map(str::to_owned);
+    match (text(status, "podIP"), first) {
+        ("", Some(first)) => drop(status.insert("podIP".to_owned(), first.into())),
+        (address, first) if !address.is_empty() && first.as_deref() != Some(address) => {
+            let list = json!([{"ip": address}]);
+            status.insert("podIPs".to_owned(), list);
+        }
+        _ => {}
+    }
 }
 
 fn host_port(port: &mut Object) {
@@ -73,7 +87,7 @@ fn requests_from_limits(container: &mut Object) {
 }
 
 /// `Guaranteed`, `Burstable` or `BestEffort`, from the cpu and memory of all containers.
-fn quality_of_service(spec: &Object) -> &'static str {
+pub(in super::super) fn quality_of_service(spec: &Object) -> &'static str {
     let containers = || {
         ["initContainers", "containers"]
             .into_iter()

@@ -33,7 +33,20 @@ pub(super) fn service(service: &mut Object) {
     if type_ == "LoadBalancer" {
         set(spec, "allocateLoadBalancerNodePorts", true);
     }
-    families(spec);
+    if let Some(address) = Some(text(spec, "clusterIP").to_owned()).filter(|address| !address.is_empty()) {
+        // A headless service's list is filled in with its families.
+        if address != "None" {
+            set(spec, "clusterIPs", json!([address]));
+        }
+    }
+}
+
+/// The address families of a service in a cluster with IPv4 alone, which the server decides on and no writer owns.
+pub fn service_families(service: &mut Value) {
+    let Some(spec) = service.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    if text(spec, "type") != "ExternalName" {
+        families(spec);
+    }
 }
 
 fn families(spec: &mut Object) {

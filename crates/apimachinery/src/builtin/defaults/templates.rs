@@ -19,7 +19,12 @@ pub(super) fn of(gvk: &GroupVersionKind) -> Option<&'static Map<String, Value>> 
 type Row = ((&'static str, &'static str, &'static str), Value);
 
 fn core() -> Vec<Row> {
-    let pod = json!({"spec": pod_spec(), "status": {}});
+    let containers =
+        json!([{"ready": false, "restartCount": 0, "image": "", "imageID": "", "state": {}, "lastState": {}}]);
+    let pod = json!({"spec": pod_spec(), "status": {
+        "conditions": [{"lastProbeTime": null, "lastTransitionTime": null}],
+        "containerStatuses": containers, "initContainerStatuses": containers, "ephemeralContainerStatuses": containers,
+    }});
     let claim = json!({"spec": {"volumeMode": "Filesystem", "resources": {}}, "status": {"phase": "Pending"}});
     let volume = json!({
         "spec": merged(volume_source(), json!({"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"})),
@@ -32,7 +37,10 @@ fn core() -> Vec<Row> {
         "metadata": {}, "involvedObject": {}, "source": {}, "firstTimestamp": null, "lastTimestamp": null,
         "eventTime": null, "reportingComponent": "", "reportingInstance": ""
     });
-    let controller = json!({"spec": {"replicas": 1, "?template": template()}, "status": {"replicas": 0}});
+    let controller = json!({
+        "spec": {"replicas": 1, "?template": template()},
+        "status": {"replicas": 0, "conditions": [{"lastTransitionTime": null}]}
+    });
     let endpoints = json!({"subsets": [{"ports": [{"protocol": "TCP"}]}]});
     vec![
         (("", "v1", "Pod"), pod),
@@ -41,24 +49,30 @@ fn core() -> Vec<Row> {
         (("", "v1", "Service"), service),
         (("", "v1", "Endpoints"), endpoints),
         (("", "v1", "Secret"), json!({"type": "Opaque"})),
-        (("", "v1", "Namespace"), json!({"spec": {}, "status": {"phase": "Active"}})),
+        (
+            ("", "v1", "Namespace"),
+            json!({"spec": {}, "status": {"phase": "Active", "conditions": [{"lastTransitionTime": null}]}}),
+        ),
         (("", "v1", "PersistentVolumeClaim"), claim),
         (("", "v1", "PersistentVolume"), volume),
         (("", "v1", "ResourceQuota"), json!({"spec": {}, "status": {}})),
         (("", "v1", "LimitRange"), json!({"spec": {"limits": []}})),
         (("", "v1", "Event"), event),
-        (("", "v1", "Node"), json!({"spec": {}, "status": {}})),
+        (("", "v1", "Node"), json!({"spec": {}, "status": node_status()})),
     ]
 }
 
 fn workloads() -> Vec<Row> {
     let deployment = json!({
         "spec": {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600, "template": template()},
-        "status": {}
+        "status": {"conditions": [{"lastUpdateTime": null, "lastTransitionTime": null}]}
     });
     let daemon_set = json!({
         "spec": {"revisionHistoryLimit": 10, "template": template()},
-        "status": {"currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0}
+        "status": {
+            "currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0,
+            "conditions": [{"lastTransitionTime": null}]
+        }
     });
     let claim = json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {},
@@ -70,11 +84,11 @@ fn workloads() -> Vec<Row> {
             "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
             "template": template(), "volumeClaimTemplates": [claim]
         },
-        "status": {"replicas": 0, "availableReplicas": 0}
+        "status": {"replicas": 0, "availableReplicas": 0, "conditions": [{"lastTransitionTime": null}]}
     });
     let job = json!({
         "spec": {"completionMode": "NonIndexed", "suspend": false, "manualSelector": false, "template": template()},
-        "status": {}
+        "status": {"conditions": [{"lastProbeTime": null, "lastTransitionTime": null}]}
     });
     let cron_job = json!({
         "spec": {
@@ -87,7 +101,10 @@ fn workloads() -> Vec<Row> {
         (("apps", "v1", "Deployment"), deployment),
         (
             ("apps", "v1", "ReplicaSet"),
-            json!({"spec": {"replicas": 1, "template": template()}, "status": {"replicas": 0}}),
+            json!({
+                "spec": {"replicas": 1, "template": template()},
+                "status": {"replicas": 0, "conditions": [{"lastTransitionTime": null}]}
+            }),
         ),
         (("apps", "v1", "DaemonSet"), daemon_set),
         (("apps", "v1", "StatefulSet"), stateful_set),
@@ -103,7 +120,9 @@ fn policies() -> Vec<Row> {
     let rule = json!({"ports": [{"protocol": "TCP"}]});
     let group = json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io"}});
     let slice = json!({"endpoints": [{"conditions": {}}], "ports": [{"name": "", "protocol": "TCP"}]});
-    let autoscaler = json!({"spec": {"minReplicas": 1}, "status": {"desiredReplicas": 0, "currentMetrics": null}});
+    let autoscaler = json!({"spec": {"minReplicas": 1}, "status": {
+        "desiredReplicas": 0, "currentMetrics": null, "conditions": [{"lastTransitionTime": null}]
+    }});
     let old_autoscaler = json!({"spec": {"minReplicas": 1}, "status": {"currentReplicas": 0, "desiredReplicas": 0}});
     vec![
         (("policy", "v1", "PodDisruptionBudget"), budget),
@@ -162,6 +181,19 @@ fn extension() -> Vec<Row> {
         (("apiextensions.k8s.io", "v1", "CustomResourceDefinition"), definition),
         (("apiregistration.k8s.io", "v1", "APIService"), json!({"spec": {"?service": {"port": 443}}, "status": {}})),
     ]
+}
+
+/// What Go prints of a node that says nothing of itself.
+fn node_status() -> Value {
+    json!({
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},
+        "nodeInfo": {
+            "machineID": "", "systemUUID": "", "bootID": "", "kernelVersion": "", "osImage": "",
+            "containerRuntimeVersion": "", "kubeletVersion": "", "kubeProxyVersion": "", "operatingSystem": "",
+            "architecture": ""
+        },
+        "conditions": [{"lastHeartbeatTime": null, "lastTransitionTime": null}]
+    })
 }
 
 fn csi_driver() -> Value {

@@ -104,8 +104,8 @@ fn other_workloads() {
 fn services_by_type() {
     let spec = |spec: Value| defaulted("", "v1", "Service", json!({"spec": spec}))["spec"].clone();
     let internal = json!({
-        "type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster", "ipFamilies": ["IPv4"],
-        "ipFamilyPolicy": "SingleStack", "ports": [{"port": 80, "targetPort": 80, "protocol": "TCP"}]
+        "type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster",
+        "ports": [{"port": 80, "targetPort": 80, "protocol": "TCP"}]
     });
     assert_eq!(spec(json!({"ports": [{"port": 80}]})), internal);
     assert_eq!(
@@ -116,9 +116,16 @@ fn services_by_type() {
     assert_eq!(balanced["allocateLoadBalancerNodePorts"], true);
     assert_eq!(balanced["externalTrafficPolicy"], "Cluster");
     assert_eq!(balanced["sessionAffinityConfig"], json!({"clientIP": {"timeoutSeconds": 10800}}));
-    let headless = spec(json!({"clusterIP": "None"}));
+    let families = |spec: Value| {
+        let mut service = defaulted("", "v1", "Service", json!({"spec": spec}));
+        service_families(&mut service);
+        service["spec"].clone()
+    };
+    let headless = families(json!({"clusterIP": "None"}));
     assert_eq!((&headless["clusterIPs"], &headless["ipFamilies"]), (&json!(["None"]), &json!(["IPv4", "IPv6"])));
-    assert_eq!(spec(json!({"clusterIP": "None", "selector": {"a": "b"}}))["ipFamilies"], json!(["IPv4"]));
+    assert_eq!(families(json!({"clusterIP": "None", "selector": {"a": "b"}}))["ipFamilies"], json!(["IPv4"]));
+    assert_eq!(families(json!({"ports": [{"port": 80}]}))["ipFamilyPolicy"], "SingleStack");
+    assert_eq!(families(json!({"type": "ExternalName"})).get("ipFamilies"), None);
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! The rules of `ConfigMap`, `Secret` and `PersistentVolumeClaim`. It must not know other kinds.
+//! The rules of `ConfigMap` and `Secret`. It must not know other kinds.
 
+use base64::Engine;
 use serde_json::Value;
 
 use super::{Errors, field, is_empty, text};
@@ -51,10 +52,40 @@ pub(super) fn secret(errors: &mut Errors, new: &Value, old: Option<&Value>) {
     for key in needed.filter(|key| new.get("data").and_then(|data| data.get(**key)).is_none()) {
         errors.required(field("data").key(key), "");
     }
+    type_rules(errors, new, type_);
     if let Some(old) = old {
         errors.immutable(field("type"), new.get("type"), old.get("type"));
     }
     frozen(errors, new, old, &["data"]);
+}
+
+/// What secrets of some types must have beside their keys.
+fn type_rules(errors: &mut Errors, new: &Value, type_: &str) {
+    let has = |key: &str| new.get("data").is_some_and(|data| data.get(key).is_some());
+    match type_ {
+        "kubernetes.io/basic-auth" if !has("username") && !has("password") => {
+            errors.required(field("data").key("username"), "");
+            errors.required(field("data").key("password"), "");
+        }
+        "kubernetes.io/service-account-token" => {
+            const ACCOUNT: &str = "kubernetes.io/service-account.name";
+            if crate::object::annotations(new).get(ACCOUNT).is_none_or(|name| name == "") {
+                errors.required(field("metadata").child("annotations").key(ACCOUNT), "");
+            }
+        }
+        "kubernetes.io/dockerconfigjson" => docker_config(errors, new, ".dockerconfigjson"),
+        "kubernetes.io/dockercfg" => docker_config(errors, new, ".dockercfg"),
+        _ => {}
+    }
+}
+
+/// A registry's credentials are JSON; what they are is not shown.
+fn docker_config(errors: &mut Errors, new: &Value, key: &str) {
+    let Some(encoded) = new.get("data").and_then(|data| data.get(key)).and_then(Value::as_str) else { return };
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap_or_default();
+    if let Some(why) = crate::json::syntax_error(&bytes) {
+        errors.invalid(field("data").key(key), "<secret contents redacted>", why);
+    }
 }
 
 fn entries<'a>(object: &'a Value, name: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
@@ -83,35 +114,5 @@ fn frozen(errors: &mut Errors, new: &Value, old: Option<&Value>, fields: &[&str]
         if new != old && !(is_empty(new) && is_empty(old)) {
             errors.forbidden(field(name), DETAIL);
         }
-    }
-}
-
-pub(super) fn claim(errors: &mut Errors, new: &Value, old: Option<&Value>) {
-    let path = field("spec");
-    let spec = new.get("spec").unwrap_or(&Value::Null);
-    if is_empty(spec.get("accessModes")) {
-        errors.required(path.child("accessModes"), "at least 1 access mode is required");
-    }
-    match spec.pointer("/resources/requests/storage") {
-        None => errors.required(path.child("resources").key("storage"), ""),
-        Some(storage)
-            if crate::quantity::Quantity::from_value(storage).is_ok_and(|q| q.is_negative() || q.is_zero()) =>
-        {
-            errors.invalid(path.child("resources").key("storage"), storage.clone(), "must be greater than zero");
-        }
-        Some(_) => {}
-    }
-    let Some(old) = old.and_then(|old| old.get("spec")) else { return };
-    let fixed = |spec: &Value| {
-        let mut spec = spec.clone();
-        for pointer in ["resources", "volumeAttributesClassName", "volumeName"] {
-            spec.as_object_mut().and_then(|spec| spec.remove(pointer));
-        }
-        spec
-    };
-    if fixed(spec) != fixed(old) {
-        let detail = "spec is immutable after creation except resources.requests and volumeAttributesClassName for \
-                      bound claims";
-        errors.forbidden(path, detail);
     }
 }

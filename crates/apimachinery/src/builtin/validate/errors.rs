@@ -83,6 +83,18 @@ impl Errors {
         self.0.iter().any(|error| error.path == *path)
     }
 
+    /// Whether there is an error at this path, or at the list of which it is an item.
+    pub(super) fn has_around(&self, path: &FieldPath) -> bool {
+        let list = path.as_str().strip_suffix(']').and_then(|text| text.rsplit_once('[')).map(|(list, _)| list);
+        self.0.iter().any(|error| error.path == *path || list == Some(error.path.as_str()))
+    }
+
+    /// As [`Self::invalid`], with a value that Go does not print as JSON of the API.
+    pub(super) fn invalid_shown(&mut self, path: FieldPath, shown: &str, detail: &str) {
+        let error = FieldError::new(FieldErrorKind::Invalid, path, Value::Null, detail);
+        self.0.push(error.shown_as(shown));
+    }
+
     pub(super) fn extend(&mut self, errors: Vec<FieldError>) {
         self.0.extend(errors);
     }

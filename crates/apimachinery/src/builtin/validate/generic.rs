@@ -77,7 +77,7 @@ fn node(errors: &mut Errors, schema: &Schema, value: &Value, path: &FieldPath) {
 }
 
 fn enumeration(errors: &mut Errors, schema: &Schema, value: &Value, path: &FieldPath) {
-    if schema.enum_.is_empty() || is_empty(Some(value)) || schema.enum_.contains(value) || errors.has(path) {
+    if schema.enum_.is_empty() || is_empty(Some(value)) || schema.enum_.contains(value) || errors.has_around(path) {
         return;
     }
     let supported: Vec<&str> = schema.enum_.iter().filter_map(Value::as_str).filter(|name| !name.is_empty()).collect();

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Errors, field, is_empty, list, text};
-use crate::quantity::Quantity;
+use super::volumes::source;
+use super::{Errors, containers, field, is_empty, limits, list, pod_updates, scheduling, text};
 use crate::{FieldPath, names};
 
 const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
@@ -14,40 +14,18 @@ pub(super) fn pod(errors: &mut Errors, new: &Value, old: Option<&Value>) {
     let spec = new.get("spec").unwrap_or(&Value::Null);
     pod_spec(errors, spec, &field("spec"));
     if let Some(old) = old.and_then(|old| old.get("spec")) {
-        stays(errors, spec, old);
+        pod_updates::update(errors, spec, old);
     }
 }
 
-/// What may change in a pod that exists: images, the deadline, more tolerations. The node may be set once.
-fn stays(errors: &mut Errors, new: &Value, old: &Value) {
-    let mut comparable = new.clone();
-    let target = comparable.as_object_mut();
-    if let Some(target) = target {
-        for name in ["activeDeadlineSeconds", "tolerations", "ephemeralContainers", "schedulingGates"] {
-            match old.get(name) {
-                Some(value) => target.insert(name.to_owned(), value.clone()),
-                None => target.remove(name),
-            };
-        }
-        if old.get("nodeName").is_none() {
-            target.remove("nodeName");
-        }
-    }
-    for containers in ["containers", "initContainers"] {
-        for (index, container) in list(old, containers) {
-            let image = container.get("image").cloned();
-            let found = comparable.pointer_mut(&format!("/{containers}/{index}")).and_then(Value::as_object_mut);
-            if let (Some(found), Some(image)) = (found, image) {
-                found.insert("image".to_owned(), image);
-            }
-        }
-    }
-    if comparable != *old {
-        let detail = "pod updates may not change fields other than `spec.containers[*].image`,\
-                      `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to \
-                      existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was \
-                      previously negative)";
-        errors.forbidden(field("spec"), detail);
+/// A pod written through `ephemeralcontainers` or `resize`.
+pub(super) fn pod_subresource(errors: &mut Errors, subresource: &str, new: &Value, old: &Value) {
+    let (empty, path) = (Value::Null, field("spec"));
+    let (spec, before) = (new.get("spec").unwrap_or(&empty), old.get("spec").unwrap_or(&empty));
+    pod_spec(errors, spec, &path);
+    match subresource {
+        "resize" => pod_updates::resize(errors, new, old),
+        _ => pod_updates::ephemeral_containers(errors, spec, before),
     }
 }
 
@@ -68,6 +46,17 @@ pub(super) fn pod_spec(errors: &mut Errors, spec: &Value, path: &FieldPath) {
             }
         }
     }
+    ephemeral_containers(errors, spec, &path.child("ephemeralContainers"), (&volumes, &mut seen));
+    scheduling::check(errors, spec, path);
+    if let Some(context) = spec.get("securityContext") {
+        containers::users(errors, context, &path.child("securityContext"));
+    }
+    for (index, alias) in list(spec, "hostAliases") {
+        let (at, ip) = (path.child("hostAliases").index(index).child("ip"), text(alias, "ip"));
+        if ip.parse::<std::net::IpAddr>().is_err() {
+            errors.invalid(at, ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+        }
+    }
     if let Some(seconds) = spec.get("activeDeadlineSeconds").filter(|seconds| seconds.as_i64().is_some_and(|s| s < 1)) {
         let detail = "must be between 1 and 2147483647, inclusive";
         errors.invalid(path.child("activeDeadlineSeconds"), seconds.clone(), detail);
@@ -78,6 +67,45 @@ pub(super) fn pod_spec(errors: &mut Errors, spec: &Value, path: &FieldPath) {
     let account = text(spec, "serviceAccountName");
     if !account.is_empty() {
         errors.grammar(&path.child("serviceAccountName"), account, names::check_dns1123_subdomain(account));
+    }
+}
+
+/// Fields of a container that an ephemeral one does not have.
+const NOT_EPHEMERAL: [&str; 8] = [
+    "ports",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+    "resources",
+    "resizePolicy",
+    "restartPolicy",
+];
+
+fn ephemeral_containers<'a>(
+    errors: &mut Errors,
+    spec: &'a Value,
+    path: &FieldPath,
+    (volumes, seen): (&BTreeSet<&str>, &mut BTreeSet<&'a str>),
+) {
+    for (index, container) in list(spec, "ephemeralContainers") {
+        let at = path.index(index);
+        let mut plain = container.clone();
+        for name in NOT_EPHEMERAL.iter().filter(|name| !is_empty(container.get(**name))) {
+            plain.as_object_mut().and_then(|fields| fields.remove(*name));
+            errors.forbidden(at.child(name), "cannot be set for an Ephemeral Container");
+        }
+        self::container(errors, &plain, &at, volumes);
+        let name = text(container, "name");
+        if !name.is_empty() && !seen.insert(name) {
+            errors.duplicate(at.child("name"), name);
+        }
+        let target = text(container, "targetContainerName");
+        let known =
+            ["containers", "initContainers"].iter().any(|of| list(spec, of).any(|(_, c)| text(c, "name") == target));
+        if !target.is_empty() && !known {
+            errors.not_found(at.child("targetContainerName"), target);
+        }
     }
 }
 
@@ -95,6 +123,7 @@ fn volumes<'a>(errors: &mut Errors, spec: &'a Value, path: &FieldPath) -> BTreeS
             errors.duplicate(at, name);
         }
         let sources: Vec<&String> = volume.as_object().into_iter().flatten().map(|(key, _)| key).collect();
+        source(errors, volume, &path.index(index));
         if sources.len() > 2 {
             let extra = sources.iter().filter(|key| **key != "name").nth(1).map_or("", |key| key.as_str());
             errors.forbidden(path.index(index).child(extra), "may not specify more than 1 volume type");
@@ -122,15 +151,18 @@ fn container(errors: &mut Errors, container: &Value, path: &FieldPath, volumes: 
     for (index, variable) in list(container, "env") {
         environment(errors, variable, &path.child("env").index(index));
     }
-    mounts(errors, container, &path.child("volumeMounts"), volumes);
+    containers::env_from(errors, container, path);
+    containers::mounts(errors, container, &path.child("volumeMounts"), volumes);
     if let Some(found) = container.get("resources") {
-        resources(errors, found, &path.child("resources"));
+        limits::resources(errors, found, &path.child("resources"));
     }
+    containers::lifecycle(errors, container, path);
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
         if let Some(found) = container.get(name) {
-            probe(errors, found, &path.child(name));
+            containers::probe(errors, found, &path.child(name), name == "readinessProbe");
         }
     }
+    containers::security(errors, container, path);
 }
 
 fn ports(errors: &mut Errors, container: &Value, path: &FieldPath) {
@@ -168,56 +200,5 @@ fn environment(errors: &mut Errors, variable: &Value, path: &FieldPath) {
         errors.invalid(at, "", detail);
     } else if source.len() > 1 {
         errors.invalid(at, "", "may not have more than one field specified at a time");
-    }
-}
-
-fn mounts(errors: &mut Errors, container: &Value, path: &FieldPath, volumes: &BTreeSet<&str>) {
-    let mut seen = BTreeSet::new();
-    for (index, mount) in list(container, "volumeMounts") {
-        let at = path.index(index);
-        match text(mount, "name") {
-            "" => errors.required(at.child("name"), ""),
-            name if !volumes.contains(name) => errors.not_found(at.child("name"), name),
-            _ => {}
-        }
-        match text(mount, "mountPath") {
-            "" => errors.required(at.child("mountPath"), ""),
-            place if !seen.insert(place) => errors.invalid(at.child("mountPath"), place, "must be unique"),
-            _ => {}
-        }
-    }
-}
-
-fn resources(errors: &mut Errors, resources: &Value, path: &FieldPath) {
-    for side in ["limits", "requests"] {
-        for (name, amount) in resources.get(side).and_then(Value::as_object).into_iter().flatten() {
-            let at = path.child(side).key(name);
-            errors.grammar(&at, name, names::check_qualified_name(name));
-            if Quantity::from_value(amount).is_ok_and(|amount| amount.is_negative()) {
-                errors.invalid(at, amount.clone(), "must be greater than or equal to 0");
-            }
-        }
-    }
-    for (name, request) in resources.get("requests").and_then(Value::as_object).into_iter().flatten() {
-        let Some(limit) = resources.get("limits").and_then(|limits| limits.get(name)) else { continue };
-        let (Ok(asked), Ok(most)) = (Quantity::from_value(request), Quantity::from_value(limit)) else { continue };
-        if asked > most {
-            let detail = format!("must be less than or equal to {name} limit of {most}");
-            errors.invalid(path.child("requests"), request.clone(), detail);
-        }
-    }
-}
-
-fn probe(errors: &mut Errors, probe: &Value, path: &FieldPath) {
-    let actions = ["exec", "httpGet", "tcpSocket", "grpc"];
-    match actions.iter().filter(|action| probe.get(**action).is_some()).count() {
-        0 => errors.required(path.clone(), "must specify a handler type"),
-        1 => {}
-        _ => errors.forbidden(path.clone(), "may not specify more than 1 handler type"),
-    }
-    for action in ["httpGet", "tcpSocket"] {
-        if let Some(port) = probe.get(action).and_then(|action| action.get("port")) {
-            errors.port_or_name(path.child(action).child("port"), port);
-        }
     }
 }

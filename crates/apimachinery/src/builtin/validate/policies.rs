@@ -18,9 +18,40 @@ pub(super) fn autoscaler(errors: &mut Errors, new: &Value) {
     } else if least.is_some_and(|least| most < least) {
         errors.invalid(path.child("maxReplicas"), most, "must be greater than or equal to `minReplicas`");
     }
+    if let Some(share) = spec.get("targetCPUUtilizationPercentage").and_then(Value::as_i64).filter(|share| *share < 1) {
+        errors.invalid(path.child("targetCPUUtilizationPercentage"), share, "must be greater than 0");
+    }
+    metrics(errors, spec);
     let target = spec.get("scaleTargetRef").unwrap_or(&Value::Null);
     for name in ["kind", "name"].iter().filter(|name| text(target, name).is_empty()) {
         errors.required(path.child("scaleTargetRef").child(name), "");
+    }
+}
+
+/// Each metric has one source, of its type.
+fn metrics(errors: &mut Errors, spec: &Value) {
+    const TYPES: [(&str, &str); 5] = [
+        ("ContainerResource", "containerResource"),
+        ("External", "external"),
+        ("Object", "object"),
+        ("Pods", "pods"),
+        ("Resource", "resource"),
+    ];
+    for (index, metric) in list(spec, "metrics") {
+        let (at, type_) = (field("spec").child("metrics").index(index), text(metric, "type"));
+        let Some((_, source)) = TYPES.iter().find(|(name, _)| *name == type_) else {
+            match type_ {
+                "" => errors.required(at.child("type"), "must specify a metric source type"),
+                other => errors.not_supported(at.child("type"), other, &TYPES.map(|(name, _)| name)),
+            }
+            continue;
+        };
+        if metric.get(*source).is_none() {
+            errors.required(at.child(source), "must populate information for the given metric source");
+        }
+        for (_, other) in TYPES.iter().filter(|(_, other)| other != source && metric.get(*other).is_some()) {
+            errors.forbidden(at.child(other), "must populate the given metric source only");
+        }
     }
 }
 
@@ -31,18 +62,7 @@ pub(super) fn disruption_budget(errors: &mut Errors, new: &Value) {
         errors.invalid(path.clone(), spec.clone(), "minAvailable and maxUnavailable cannot be both set");
     }
     for name in ["minAvailable", "maxUnavailable"] {
-        errors.non_negative(path.child(name), spec.get(name));
-        let Some(share) = spec.get(name).and_then(Value::as_str) else { continue };
-        let percent = share.strip_suffix('%').and_then(|digits| digits.parse::<u32>().ok());
-        match percent {
-            None => {
-                let detail = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  \
-                              or '93%', regex used for validation is '[0-9]+%')";
-                errors.invalid(path.child(name), share, detail);
-            }
-            Some(101..) => errors.invalid(path.child(name), share, "must not be greater than 100%"),
-            Some(_) => {}
-        }
+        workloads::share(errors, spec.get(name), path.child(name), true);
     }
     if let Some(selector) = spec.get("selector") {
         workloads::label_selector(errors, selector, &path.child("selector"));

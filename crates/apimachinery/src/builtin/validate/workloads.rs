@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::go_print;
 use super::{Errors, field, is_empty, metadata, pods, text};
 use crate::selector::LabelSelector;
 use crate::{FieldPath, GroupVersionKind};
@@ -22,9 +23,6 @@ const STATEFUL_SET_MUTABLE: [&str; 7] = [
 
 /// `Deployment`, `ReplicaSet`, `DaemonSet`, `StatefulSet` and `ReplicationController`.
 pub(super) fn workload(errors: &mut Errors, gvk: &GroupVersionKind, new: &Value, old: Option<&Value>) {
-    if gvk.kind == "ControllerRevision" {
-        return;
-    }
     let spec = new.get("spec").unwrap_or(&Value::Null);
     let path = field("spec");
     errors.non_negative(path.child("replicas"), spec.get("replicas"));
@@ -37,6 +35,7 @@ pub(super) fn workload(errors: &mut Errors, gvk: &GroupVersionKind, new: &Value,
     }
     if gvk.kind == "Deployment" {
         strategy(errors, spec, &path);
+        progress_deadline(errors, spec, &path);
     }
     let Some(old) = old.and_then(|old| old.get("spec")) else { return };
     match gvk.kind.as_str() {
@@ -95,7 +94,7 @@ pub(super) fn label_selector(errors: &mut Errors, selector: &Value, path: &Field
     }
 }
 
-fn template(errors: &mut Errors, template: Option<&Value>, path: &FieldPath) {
+pub(super) fn template(errors: &mut Errors, template: Option<&Value>, path: &FieldPath) {
     let empty = json!({});
     let template = template.unwrap_or(&empty);
     metadata::labels(errors, crate::object::labels(template), &path.child("labels"));
@@ -111,9 +110,36 @@ fn strategy(errors: &mut Errors, spec: &Value, path: &FieldPath) {
         return;
     }
     let is_zero = |name: &str| matches!(rolling.and_then(|rolling| rolling.get(name)), Some(value) if *value == json!(0) || *value == json!("0%"));
+    for name in ["maxUnavailable", "maxSurge"] {
+        share(errors, rolling.and_then(|rolling| rolling.get(name)), at.child(name), name == "maxUnavailable");
+    }
     if is_zero("maxUnavailable") && is_zero("maxSurge") {
         let value = rolling.and_then(|rolling| rolling.get("maxUnavailable")).cloned().unwrap_or_default();
         errors.invalid(at.child("maxUnavailable"), value, "may not be 0 when `maxSurge` is 0");
+    }
+}
+
+/// A number or a share of pods, never negative; of some no more than all.
+pub(super) fn share(errors: &mut Errors, value: Option<&Value>, path: FieldPath, at_most_all: bool) {
+    errors.non_negative(path.clone(), value);
+    let Some(text) = value.and_then(Value::as_str) else { return };
+    match text.strip_suffix('%').and_then(|digits| digits.parse::<u32>().ok()) {
+        None => {
+            let detail = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or \
+                          '93%', regex used for validation is '[0-9]+%')";
+            errors.invalid(path, text, detail);
+        }
+        Some(101..) if at_most_all => errors.invalid(path, text, "must not be greater than 100%"),
+        Some(_) => {}
+    }
+}
+
+/// A deployment that is given up must first have had time for its pods to be available.
+fn progress_deadline(errors: &mut Errors, spec: &Value, path: &FieldPath) {
+    let number = |name: &str| spec.get(name).and_then(Value::as_i64);
+    let Some(deadline) = number("progressDeadlineSeconds") else { return };
+    if deadline <= number("minReadySeconds").unwrap_or(0) {
+        errors.invalid(path.child("progressDeadlineSeconds"), deadline, "must be greater than minReadySeconds");
     }
 }
 
@@ -146,8 +172,9 @@ pub(super) fn job(errors: &mut Errors, new: &Value, old: Option<&Value>) {
         errors.immutable(path.child(name), spec.get(name), old.get(name));
     }
     // While suspended, a queueing controller may still place the pods.
-    if old.get("suspend") != Some(&Value::Bool(true)) {
-        errors.immutable(path.child("template"), spec.get("template"), old.get("template"));
+    if old.get("suspend") != Some(&Value::Bool(true)) && spec.get("template") != old.get("template") {
+        let shown = go_print::template(spec.get("template").unwrap_or(&Value::Null)).compact();
+        errors.invalid_shown(path.child("template"), &shown, "field is immutable");
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) struct Step {
 }
 
 impl Case {
+    #[allow(clippy::panic, reason = "a case that cannot be read fails its test, by name")]
     pub(crate) fn read(file: &Path) -> Self {
         let text = std::fs::read_to_string(file).unwrap();
         let mut value = yaml::parse_one(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display())).value;

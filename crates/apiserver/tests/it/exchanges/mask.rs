@@ -24,6 +24,14 @@ static CREDENTIAL: LazyLock<Regex> = LazyLock::new(|| Regex::new("X509SHA256=[0-
 static REVISIONS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(current: )\d+|(too old resource version: )\d+ \(\d+\)|(resourceVersion\\*":\\*")\d+"#).unwrap()
 });
+/// Versions within texts, and names that end in a generated suffix because their prefix was cut off for it.
+static IN_TEXT: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
+    [
+        (Regex::new(r"ResourceVersion in record \(\d+\)").unwrap(), "ResourceVersion in record (*)"),
+        (Regex::new(r#"resourceVersion: "\d+""#).unwrap(), "resourceVersion: *"),
+        (Regex::new(r"\b([a-z0-9-]{58})[b-df-hj-np-tv-z2-9]{5}\b").unwrap(), "${1}*"),
+    ]
+});
 static AGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(\d+[smhdy])+$|^<unknown>$").unwrap());
 
 /// All answers of a case, masked. A uid becomes `uid 1`, `uid 2`, …; the resource version of an object with a uid becomes
@@ -76,6 +84,10 @@ impl Labels {
             }
             (_, Value::Null) => Value::Null,
             (_, Value::String(text)) if text == "None" => value.clone(),
+            ("name", Value::String(_)) => match map.get("generateName").and_then(Value::as_str) {
+                Some(prefix) => Value::from(format!("{prefix}*")),
+                None => self.masked(value),
+            },
             _ if MASKED.contains(&key) => Value::from(MASK),
             _ => self.masked(value),
         }
@@ -85,6 +97,8 @@ impl Labels {
         let text = TIME.replace_all(text, "time");
         let text = CREDENTIAL.replace_all(&text, "X509SHA256=*");
         let text = REVISIONS.replace_all(&text, "${1}${2}${3}*");
+        let text =
+            IN_TEXT.iter().fold(text, |text, (pattern, shown)| pattern.replace_all(&text, *shown).into_owned().into());
         UID.replace_all(&text, |found: &regex::Captures<'_>| label(&mut self.uids, "uid", &found[0])).into_owned()
     }
 }
