@@ -1,10 +1,12 @@
-//! `cargo xtask codegen`: makes `crates/apimachinery/data/builtin-schemas.zlib` from the OpenAPI definitions that the
-//! PyPI package `kubernetes-validate` carries. It must not know how the table is read.
+//! `cargo xtask codegen`: makes `crates/apimachinery/data/builtin-schemas.zlib` and `builtin-descriptions.zlib` from the
+//! OpenAPI definitions that the PyPI package `kubernetes-validate` carries. It must not know how the tables are read.
 //!
-//! The table is text, one definition per line: its name, a space, its schema as JSON. Descriptions are left out,
-//! `["x", "null"]` types become `x`, references are bare definition names, and only stable versions are kept.
+//! The tables are text, one definition per line: its name, a space, JSON. In the first it is the schema: descriptions are
+//! left out, `["x", "null"]` types become `x`, references are bare definition names, and only stable versions are kept.
+//! In the second it is the first sentence of each description.
 
 mod definitions;
+mod descriptions;
 pub(crate) mod protobuf;
 
 use std::io::Write;
@@ -16,6 +18,7 @@ use serde_json::Value;
 const PACKAGE: &str = "kubernetes-validate==1.37.0";
 const KUBERNETES: &str = "v1.36.0";
 const TABLE: &str = "crates/apimachinery/data/builtin-schemas.zlib";
+const DESCRIPTIONS: &str = "crates/apimachinery/data/builtin-descriptions.zlib";
 
 /// Why the table could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -44,10 +47,16 @@ pub(crate) fn run(args: &[String]) -> Result<String, Error> {
     };
     python(&["-m", "zipfile", "-e", &wheel.to_string_lossy(), &work.to_string_lossy()])?;
     let source = format!("kubernetes_validate/kubernetes-json-schema/{KUBERNETES}-local/_definitions.json");
-    let table = definitions::table(&read_json(&work.join(source))?).map_err(Error::Definitions)?;
-    let packed = compress(&table);
-    write(&root().join(TABLE), &packed)?;
-    Ok(format!("{TABLE}: {} definitions, {} bytes, {} packed", table.lines().count(), table.len(), packed.len()))
+    let document = read_json(&work.join(source))?;
+    let table = definitions::table(&document).map_err(Error::Definitions)?;
+    let descriptions = descriptions::table(&document, &table).map_err(Error::Definitions)?;
+    Ok([pack(TABLE, &table)?, pack(DESCRIPTIONS, &descriptions)?].join("\n"))
+}
+
+fn pack(file: &str, table: &str) -> Result<String, Error> {
+    let packed = compress(table);
+    write(&root().join(file), &packed)?;
+    Ok(format!("{file}: {} definitions, {} bytes, {} packed", table.lines().count(), table.len(), packed.len()))
 }
 
 fn root() -> PathBuf {

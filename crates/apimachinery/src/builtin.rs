@@ -1,10 +1,12 @@
 //! The built-in kinds of Kubernetes: which there are, their schemas, defaults and rules.
 //! It must not know how objects are stored or served.
 //!
-//! Schemas come from `data/builtin-schemas.zlib` (see `data/ATTRIBUTION.md`), read when first asked for.
+//! Schemas come from `data/builtin-schemas.zlib` (see `data/ATTRIBUTION.md`), read when first asked for; what fields
+//! are for, from `data/builtin-descriptions.zlib`, read where it is shown.
 
 mod decode;
 mod defaults;
+mod descriptions;
 mod go_diff;
 mod go_print;
 mod resources;
@@ -17,6 +19,7 @@ use crate::{GroupVersionKind, Schema};
 
 pub use decode::{DecodeErrors, decode_errors};
 pub use defaults::{defaults, service_families};
+pub use descriptions::Descriptions;
 pub use resources::{ResourceInfo, SubresourceInfo};
 pub use schemas::{definition, definition_name, definition_openapi};
 pub use validate::{validate, validate_metadata, validate_subresource};

@@ -222,6 +222,20 @@ pub fn same_but_times(a: &Value, b: &Value) -> bool {
     same_but_managed_fields(a, b) && timeless(a) == timeless(b)
 }
 
+/// A new state whose entries in `managedFields` have the times that they had in `live`, or none: a write through the
+/// scale subresource tells no time, as `ScaleHandler.ToParent`.
+#[must_use]
+pub fn keep_times(live: &Value, mut new: Value) -> Value {
+    let taken = take_managed_fields(&mut new);
+    let known = entries::parse(entries::list_of(live)).unwrap_or_default();
+    let mut entries = entries::parse(&taken).unwrap_or_default();
+    for entry in &mut entries {
+        let twin = known.iter().find(|known| known.is(entry));
+        entry.time = twin.and_then(|twin| twin.time.clone());
+    }
+    with_entries(new, entries)
+}
+
 /// What a manager owns, by name and operation, over all versions and subresources.
 #[must_use]
 pub fn owned_by(object: &Value, manager: &str, operation: Operation) -> FieldSet {

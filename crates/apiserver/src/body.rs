@@ -154,7 +154,7 @@ pub(crate) fn check_kind(call: &Call, value: &mut Value) -> Result<(), Error> {
     if api_version == resource.api_version() {
         let why = format!("must be {}", resource.kind);
         let error = FieldError::new(FieldErrorKind::Invalid, FieldPath::root().child("kind"), Value::from(kind), why);
-        return Err(Error::invalid(resource, object::name(value), &[error]));
+        return Err(Error::invalid_as(resource, (kind, object::name(value)), &[error]));
     }
     let version = api_version.rsplit('/').next().unwrap_or_default();
     Err(Error::bad_request(if kind == &*resource.kind {

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::admission::{AdmissionRequest, Operation};
 use crate::identity::Identity;
 use crate::negotiate::Accepted;
-use crate::registry::Resource;
+use crate::registry::{Registry, Resource};
 use crate::route::{Query, ResourcePath};
 use crate::server::ApiServer;
 
@@ -40,14 +40,39 @@ impl Call {
         (query, headers): (Query, &HeaderMap),
     ) -> Result<Self, Error> {
         let found = server.registry().resolve(&cluster, &path.group, &path.version, &path.plural);
-        let resource = found.ok_or_else(Error::no_such_path)?;
+        let resource = found.ok_or_else(|| no_such_resource(&path.group))?;
         let misplaced = resource.namespaced && path.namespace.is_none() && path.name.is_some();
         if misplaced || (!resource.namespaced && path.namespace.is_some()) {
-            return Err(Error::no_such_path());
+            return Err(no_such_resource(&path.group));
         }
         if path.subresource.as_deref().is_some_and(|sub| resource.subresource(sub).is_none()) {
-            return Err(Error::no_such_path());
+            return Err(match &resource.custom {
+                Some(_) => Error::not_found(&resource, path.name.as_deref().unwrap_or_default()),
+                None => Error::no_such_path(),
+            });
         }
+        Self::of(server, (cluster, identity), resource, (path, query), headers)
+    }
+
+    /// A call of the server's own, on an object of a resource that need not be served.
+    pub(crate) fn internal(
+        server: &ApiServer,
+        caller: (Arc<str>, Arc<Identity>),
+        resource: Arc<Resource>,
+        (namespace, name): (Option<String>, String),
+        headers: &HeaderMap,
+    ) -> Result<Self, Error> {
+        let path = ResourcePath { namespace, name: Some(name), ..ResourcePath::default() };
+        Self::of(server, caller, resource, (path, Query::default()), headers)
+    }
+
+    fn of(
+        server: &ApiServer,
+        (cluster, identity): (Arc<str>, Arc<Identity>),
+        resource: Arc<Resource>,
+        (path, query): (ResourcePath, Query),
+        headers: &HeaderMap,
+    ) -> Result<Self, Error> {
         let header = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
         Ok(Self {
             server: server.clone(),
@@ -85,6 +110,14 @@ impl Call {
 
     pub(crate) fn subresource_str(&self) -> &str {
         self.subresource.as_deref().unwrap_or_default()
+    }
+
+    /// 405: the resource does not serve this verb here.
+    pub(crate) fn not_served(&self, verb: &str) -> Error {
+        match &self.resource.custom {
+            Some(_) => Error::verb_not_supported(&self.resource, verb),
+            None => Error::method_not_allowed(),
+        }
     }
 
     pub(crate) fn not_found(&self) -> Error {
@@ -125,6 +158,11 @@ impl Call {
     pub(crate) fn now(&self) -> String {
         self.server.clock().now_rfc3339()
     }
+}
+
+/// Groups of the server's own say that they lack the resource; below others nobody is there to say anything.
+fn no_such_resource(group: &str) -> Error {
+    if Registry::is_builtin_group(group) { Error::no_such_path() } else { Error::page_not_found() }
 }
 
 /// Where the objects of a resource are stored.

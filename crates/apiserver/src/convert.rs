@@ -4,38 +4,46 @@
 mod autoscaler;
 
 use bytes::Bytes;
-use mainstay_apimachinery::{GroupVersionKind, builtin};
+use mainstay_apimachinery::gvk::split_api_version;
+use mainstay_apimachinery::{GroupVersionKind, builtin, object};
 use serde_json::Value;
 
 use crate::call::needs_conversion;
-use crate::registry::Resource;
+use crate::registry::{Custom, Resource};
 use crate::respond::encode;
 
 /// An object as stored, for a reader of the resource's version.
 pub(crate) fn to_served(resource: &Resource, mut object: Value) -> Value {
-    if needs_conversion(resource) {
+    if let Some(custom) = &resource.custom {
+        let revision = object::resource_version(&object).and_then(|version| version.parse().ok()).unwrap_or(0);
+        if revision <= custom.conforming_since {
+            conform(custom, &mut object);
+        }
+        set_version(resource, custom, &mut object);
+    } else if needs_conversion(resource) {
         rename(&mut object, &resource.storage_group, &resource.group);
         object["apiVersion"] = Value::from(resource.api_version());
         if is_autoscaler(resource) {
             autoscaler::to_v1(&mut object);
         }
-        // What the version a custom resource is read in does not know is not shown.
-        resource.custom.iter().for_each(|custom| drop(custom.schema.prune(&mut object)));
     }
     object
 }
 
 /// An object as written by a client, for the store.
 pub(crate) fn to_stored(resource: &Resource, mut object: Value) -> Value {
-    if needs_conversion(resource) {
-        rename(&mut object, &resource.group, &resource.storage_group);
-        object["apiVersion"] = Value::from(resource.storage_api_version());
-        if is_autoscaler(resource) {
-            autoscaler::to_v2(&mut object);
-            // What the older version did not say has the newer one's defaults.
-            let (group, version) = (&*resource.storage_group, &*resource.storage_version);
-            builtin::defaults(&GroupVersionKind::new(group, version, &*resource.kind), &mut object);
-        }
+    if !needs_conversion(resource) {
+        return object;
+    }
+    rename(&mut object, &resource.group, &resource.storage_group);
+    object["apiVersion"] = Value::from(resource.storage_api_version());
+    if let Some(custom) = &resource.custom {
+        conform(custom, &mut object);
+    } else if is_autoscaler(resource) {
+        autoscaler::to_v2(&mut object);
+        // What the older version did not say has the newer one's defaults.
+        let (group, version) = (&*resource.storage_group, &*resource.storage_version);
+        builtin::defaults(&GroupVersionKind::new(group, version, &*resource.kind), &mut object);
     }
     object
 }
@@ -45,12 +53,31 @@ fn is_autoscaler(resource: &Resource) -> bool {
     &*resource.group == "autoscaling"
 }
 
-/// The bytes a reader of the resource's version gets.
-pub(crate) fn served_bytes(resource: &Resource, stored: &Bytes) -> Bytes {
-    if !needs_conversion(resource) {
+/// The bytes a reader of the resource's version gets of an object written at `revision`.
+pub(crate) fn served_bytes(resource: &Resource, stored: &Bytes, revision: u64) -> Bytes {
+    let conforms = resource.custom.as_ref().is_none_or(|custom| revision > custom.conforming_since);
+    if conforms && !needs_conversion(resource) {
         return stored.clone();
     }
     encode(&to_served(resource, parse(stored)))
+}
+
+/// Makes an object what the schema of its version wants now, as upstream does whenever it reads one: the definition may
+/// have changed since it was written.
+fn conform(custom: &Custom, object: &mut Value) {
+    let (_, version) = split_api_version(object::api_version(object));
+    let Some(schema) = custom.schemas.get(version).cloned() else { return };
+    schema.prune(object);
+    schema.apply_defaults(object);
+}
+
+/// Conversion `None`: another version by name, without what that version does not know.
+fn set_version(resource: &Resource, custom: &Custom, object: &mut Value) {
+    let version = resource.api_version();
+    if object::api_version(object) != version {
+        object["apiVersion"] = Value::from(version);
+        custom.schema.prune(object);
+    }
 }
 
 /// A stored object. What is in the store was encoded by this server, so it is JSON.

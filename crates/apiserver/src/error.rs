@@ -73,6 +73,18 @@ impl Error {
         Self::about(404, "NotFound", format!("{kind}.{group} \"{name}\" not found"), subject.details())
     }
 
+    /// 404 in plain text: nobody is responsible for the path.
+    #[must_use]
+    pub fn page_not_found() -> Self {
+        Self::plain(404, "", "404 page not found")
+    }
+
+    /// Whether this is the 404 in plain text.
+    #[must_use]
+    pub fn is_page_not_found(&self) -> bool {
+        self.code == 404 && self.reason.is_empty()
+    }
+
     /// 404: the namespace to create in does not exist.
     #[must_use]
     pub fn no_namespace(namespace: &str) -> Self {
@@ -183,6 +195,18 @@ impl Error {
         Self::invalid_kind(&subject, errors)
     }
 
+    /// 422: a replacement must say which state it replaces. Upstream names the resource here, not the kind.
+    #[must_use]
+    pub fn unconditional(resource: &Resource, name: &str, errors: &[FieldError]) -> Self {
+        Self::invalid_kind(&of(resource, name), errors)
+    }
+
+    /// 422: the object is of another kind than the resource.
+    #[must_use]
+    pub fn invalid_as(resource: &Resource, (kind, name): (&str, &str), errors: &[FieldError]) -> Self {
+        Self::invalid_kind(&Subject { name, group: &resource.group, kind }, errors)
+    }
+
     /// 422: query parameters are invalid; `kind` is such as `CreateOptions`.
     #[must_use]
     pub fn invalid_options(kind: &str, errors: &[FieldError]) -> Self {
@@ -260,6 +284,13 @@ impl Error {
     pub fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource".to_owned();
         Self::about(405, "MethodNotAllowed", message, Map::new())
+    }
+
+    /// 405 of a custom resource.
+    #[must_use]
+    pub fn verb_not_supported(resource: &Resource, verb: &str) -> Self {
+        let message = format!("{verb} is not supported on resources of kind \"{}\"", resource.qualified());
+        Self::about(405, "MethodNotAllowed", message, of(resource, "").details())
     }
 
     /// 406.
@@ -340,7 +371,10 @@ impl Error {
     /// 500: the server is at fault.
     #[must_use]
     pub fn internal(why: impl std::fmt::Display) -> Self {
-        Self::plain(500, "InternalError", format!("Internal error occurred: {why}"))
+        let why = why.to_string();
+        let details = json!({"causes": [{"message": why}]});
+        let error = Self::plain(500, "InternalError", format!("Internal error occurred: {why}"));
+        Self { details: Some(Box::new(details)), ..error }
     }
 
     /// The `metav1.Status`.

@@ -15,9 +15,10 @@ use crate::audit::Draft;
 use crate::authn::impersonation;
 use crate::authz::Attributes;
 use crate::call::Call;
+use crate::crd;
 use crate::identity::Identity;
 use crate::registry::Resource;
-use crate::respond::{Reply, refusal};
+use crate::respond::{Reply, refusal, warn_first};
 use crate::route::{Query, ResourcePath};
 use crate::server::ApiServer;
 
@@ -36,6 +37,8 @@ mod reviews;
 mod root;
 mod update;
 mod watch;
+
+pub(crate) use delete::delete_object;
 
 /// Largest request body: upstream's `MaxRequestBodyBytes`.
 pub(crate) const MAX_BODY_BYTES: usize = 3 << 20;
@@ -79,11 +82,27 @@ async fn answer(
     let identity = admit(server, identity, (&parts, &attributes, &path.version), draft.as_deref_mut()).await?;
     let call = Call::resolve(server, (cluster, identity), path, (query, &parts.headers))?;
     if !serves(&call, verb) {
-        return Err(Error::method_not_allowed());
+        return Err(call.not_served(verb));
     }
+    let deprecation = call.resource.custom.as_ref().and_then(|custom| custom.deprecation.clone());
     let body = collect(body).await?;
     draft.into_iter().for_each(|draft| draft.sent(&body));
-    dispatch(call, verb, body).await
+    let answered = run(call, verb, body).await;
+    let Some(warning) = deprecation else { return answered };
+    let mut reply = answered.unwrap_or_else(|error| refusal(&error));
+    warn_first(&mut reply, &warning);
+    Ok(reply)
+}
+
+/// Answers the call; after a write of a definition, what follows from it is there before the answer.
+async fn run(call: Call, verb: &str, body: Bytes) -> Result<Reply, Error> {
+    let writes = !matches!(verb, "get" | "list" | "watch");
+    let settles = (writes && crd::is_definition(&call.resource)).then(|| (call.server.clone(), call.cluster.clone()));
+    let reply = dispatch(call, verb, body).await?;
+    if let Some((server, cluster)) = settles.filter(|_| reply.status().is_success()) {
+        crd::settle_all(&server, &cluster).await?;
+    }
+    Ok(reply)
 }
 
 /// Lets a request go on as the identity it acts as, or says why not.

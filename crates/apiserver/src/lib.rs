@@ -51,6 +51,7 @@ pub use authz::{Authorization, Authorizer};
 pub use error::Error;
 pub use identity::Identity;
 pub use kubeconfig::Kubeconfig;
+pub use lifecycle::Duties;
 pub use respond::Reply;
 pub use server::{ApiServer, Controller, DEFAULT_CLUSTER, Options};
 

@@ -61,9 +61,19 @@ impl fmt::Display for Key {
     }
 }
 
+/// Which of the server's background work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duties {
+    /// All of it: what upstream's API server and its controller manager do to objects that go.
+    All,
+    /// What upstream's API server itself does: definitions are established, and take their objects with them.
+    Definitions,
+}
+
 /// What all workers share.
 struct Lifecycle {
     server: ApiServer,
+    duties: Duties,
     queue: WorkQueue<Key>,
     graph: Mutex<Graph>,
     clients: Mutex<HashMap<Arc<str>, kube::Client>>,
@@ -86,14 +96,23 @@ impl ApiServer {
 
     /// As [`Self::start_background`], telling a probe what is pending.
     pub fn start_background_with(&self, probe: IdleProbe, shutdown: CancellationToken) -> JoinHandle<()> {
+        self.start_duties(Duties::All, probe, shutdown)
+    }
+
+    /// As [`Self::start_background_with`], but for a part of the work.
+    pub fn start_duties(&self, duties: Duties, probe: IdleProbe, shutdown: CancellationToken) -> JoinHandle<()> {
         let lifecycle = Arc::new(Lifecycle {
             server: self.clone(),
-            queue: WorkQueue::new(probe),
+            duties,
+            queue: WorkQueue::new(probe.clone()),
             graph: Mutex::default(),
             clients: Mutex::default(),
         });
         let work = tokio::spawn(work(lifecycle.clone()));
+        let starting = probe.begin();
         tokio::spawn(async move {
+            lifecycle.settle_definitions().await;
+            drop(starting);
             tokio::select! {
                 () = lifecycle.follow() => {}
                 () = shutdown.cancelled() => {}
@@ -146,7 +165,7 @@ impl Lifecycle {
             keys.extend(graph.put(&record.key, &Metadata::of(&record.bytes)));
         }
         *self.graph() = graph;
-        keys.into_iter().for_each(|key| self.queue.add(key));
+        self.add_all(keys);
         snapshot.revision()
     }
 
@@ -159,7 +178,12 @@ impl Lifecycle {
             Change::Put => self.graph().put(&event.key, &metadata),
             Change::Delete => self.graph().delete(&event.key, &metadata),
         };
-        keys.into_iter().for_each(|key| self.queue.add(key));
+        self.add_all(keys);
+    }
+
+    fn add_all(&self, keys: Vec<Key>) {
+        let wanted = |key: &Key| self.duties == Duties::All || matches!(key, Key::Definition(_));
+        keys.into_iter().filter(wanted).for_each(|key| self.queue.add(key));
     }
 
     fn graph(&self) -> std::sync::MutexGuard<'_, Graph> {

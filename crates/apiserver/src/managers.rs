@@ -1,6 +1,9 @@
 //! Who owns which field: `metadata.managedFields` of writes and server-side apply.
 //! It must not know storage.
 
+use std::collections::BTreeSet;
+
+use mainstay_apimachinery::gvk::split_api_version;
 use mainstay_apimachinery::managed_fields::{self, ApplyError, ApplyRequest, FieldSet, UpdateRequest, Writer};
 use serde_json::Value;
 
@@ -15,7 +18,9 @@ pub(crate) fn update(call: &Call, options: &WriteOptions, old: Option<&Value>, n
     let Some(schema) = call.resource.schema() else { return new };
     let api_version = call.resource.api_version();
     let writer = writer(call, options, &api_version);
-    managed_fields::update(&UpdateRequest { schema: &schema, live: old.unwrap_or(&Value::Null), writer }, new)
+    let live = old.unwrap_or(&Value::Null);
+    let updated = managed_fields::update(&UpdateRequest { schema: &schema, live, writer }, new);
+    if call.subresource_str() == "scale" { managed_fields::keep_times(live, updated) } else { updated }
 }
 
 /// What a live object becomes when `applied` is applied to it; `live` is `Null` where there is none.
@@ -24,7 +29,28 @@ pub(crate) fn apply(call: &Call, options: &WriteOptions, live: &Value, applied: 
     let api_version = call.resource.api_version();
     let writer = writer(call, options, &api_version);
     let request = ApplyRequest { schema: &schema, live, applied, writer, force: options.force };
-    managed_fields::apply(&request).map_err(|error| refused(call, applied, &error))
+    let merged = managed_fields::apply(&request).map_err(|error| refused(call, applied, &error))?;
+    check_versions(call, live, &merged)?;
+    Ok(if call.subresource_str() == "scale" { managed_fields::keep_times(live, merged) } else { merged })
+}
+
+/// Who owns fields of a custom resource in another version owns them in that version's schema, so the object must fit
+/// that too; upstream compares the states there.
+fn check_versions(call: &Call, live: &Value, merged: &Value) -> Result<(), Error> {
+    let Some(custom) = &call.resource.custom else { return Ok(()) };
+    let own = call.resource.api_version();
+    let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
+    let versions: BTreeSet<&str> = entries.filter_map(|entry| entry.get("apiVersion")?.as_str()).collect();
+    for version in versions.into_iter().filter(|version| *version != own) {
+        let Some(schema) = custom.schemas.get(split_api_version(version).1) else { continue };
+        for (what, object) in [("old", live), ("new", merged)] {
+            if let Some(path) = schema.prune(&mut object.clone()).first() {
+                let why = format!("failed to convert {what} object: .{}: field not declared in schema", path.as_str());
+                return Err(Error::unclassified(why));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn writer<'a>(call: &'a Call, options: &'a WriteOptions, api_version: &'a str) -> Writer<'a> {
@@ -35,8 +61,16 @@ fn writer<'a>(call: &'a Call, options: &'a WriteOptions, api_version: &'a str) -
         subresource,
         now: call.server.clock().now(),
         reset: reset(call, subresource),
-        versions: managed_fields::Versions::default(),
+        versions: versions(call),
     }
+}
+
+/// The versions of a custom resource may merge differently; those of built-in kinds merge alike.
+fn versions(call: &Call) -> managed_fields::Versions<'_> {
+    call.resource
+        .custom
+        .as_ref()
+        .map_or_else(managed_fields::Versions::default, |custom| managed_fields::Versions::of(&custom.schemas))
 }
 
 fn reset(call: &Call, subresource: &str) -> &'static FieldSet {

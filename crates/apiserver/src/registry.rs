@@ -14,7 +14,7 @@ use serde_json::Value;
 mod builtin;
 mod resource;
 
-pub use resource::{ALL_VERBS, Column, Custom, Resource, ScalePaths, Subresource};
+pub use resource::{ALL_VERBS, CUSTOM_VERBS, Column, Custom, Resource, ScalePaths, Subresource};
 
 use crate::crd::Definition;
 use crate::discovery::Rendered;
@@ -63,6 +63,12 @@ impl Registry {
         self.state.load().get(cluster)?.custom(group, version, plural)
     }
 
+    /// Whether a group is one of the server's own.
+    #[must_use]
+    pub fn is_builtin_group(group: &str) -> bool {
+        builtin::builtins().all().iter().any(|resource| &*resource.group == group)
+    }
+
     /// The resource of a kind.
     #[must_use]
     pub fn by_kind(&self, cluster: &str, gvk: &GroupVersionKind) -> Option<Arc<Resource>> {
@@ -81,10 +87,14 @@ impl Registry {
     /// Takes a CustomResourceDefinition into account, after it was written. An older state than the
     /// known one is ignored, so writers need not agree on the order of their calls.
     pub fn publish(&self, cluster: &str, definition: &Value) {
-        let definition = Arc::new(Definition::parse(definition));
-        self.update(cluster, |known| match known.get(&definition.name) {
-            Some(old) if old.uid == definition.uid && old.revision > definition.revision => None,
-            _ => Some(known.update(definition.name.clone(), definition.clone())),
+        let parsed = Definition::parse(definition);
+        self.update(cluster, |known| match known.get(&parsed.name) {
+            Some(old) if old.uid == parsed.uid && old.revision > parsed.revision => None,
+            Some(old) if old.uid == parsed.uid => {
+                let successor = parsed.clone().succeeding(old);
+                Some(known.update(parsed.name.clone(), Arc::new(successor)))
+            }
+            _ => Some(known.update(parsed.name.clone(), Arc::new(parsed.clone()))),
         });
     }
 

@@ -56,6 +56,9 @@ pub(crate) fn success(code: u16) -> Reply {
 
 /// A refusal.
 pub(crate) fn refusal(error: &Error) -> Reply {
+    if error.is_page_not_found() {
+        return text(404, format!("{error}\n"));
+    }
     json_value(error.code, &error.status())
 }
 
@@ -66,6 +69,16 @@ pub(crate) fn warn(reply: &mut Reply, warnings: &[String]) {
         if let Ok(value) = HeaderValue::try_from(format!("299 - \"{quoted}\"")) {
             reply.headers_mut().append(WARNING, value);
         }
+    }
+}
+
+/// Adds a `Warning` header before those that are there.
+pub(crate) fn warn_first(reply: &mut Reply, warning: &str) {
+    let others: Vec<HeaderValue> = reply.headers().get_all(WARNING).iter().cloned().collect();
+    reply.headers_mut().remove(WARNING);
+    warn(reply, &[warning.to_owned()]);
+    for other in others {
+        reply.headers_mut().append(WARNING, other);
     }
 }
 

@@ -22,7 +22,10 @@ fn pointer(path: &str) -> String {
     path.replace('.', "/")
 }
 
-/// The scale of an object, which must say how many replicas it wants if it is a custom resource.
+/// The scale of an object, for a reader: a custom resource without replicas has none.
+///
+/// # Errors
+/// When it has no replicas, or a selector that cannot be read.
 pub(crate) fn of(resource: &Resource, object: &Value) -> Result<Value, Error> {
     let scale = before_write(resource, object)?;
     let path = paths(resource).spec_replicas;

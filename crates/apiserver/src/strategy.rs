@@ -68,7 +68,10 @@ fn is(resource: &Resource, group: &str, plural: &str) -> bool {
 pub(crate) fn set_defaults(resource: &Resource, object: &mut Value) {
     match &resource.custom {
         Some(custom) => custom.schema.apply_defaults(object),
-        None if crate::crd::is_definition(resource) => crate::crd::apply_defaults(object),
+        None if crate::crd::is_definition(resource) => {
+            crate::crd::drop_empty(object);
+            crate::crd::apply_defaults(object);
+        }
         None => builtin::defaults(&resource.gvk(), object),
     }
 }
@@ -86,6 +89,7 @@ fn initial_status(resource: &Resource, object: &mut Value, now: &str) {
         ("", "nodes") => node(object),
         ("", "namespaces") => namespace(object),
         ("", "pods") => pod(object),
+        ("apiextensions.k8s.io", "customresourcedefinitions") => crate::crd::begin(object),
         ("", "persistentvolumeclaims") => {
             fields.insert("status".to_owned(), json!({"phase": "Pending"}));
         }
@@ -228,6 +232,9 @@ pub(crate) fn prepare_update(resource: &Resource, old: &Value, new: &mut Value, 
         "binding" => {}
         _ if resource.has_status() => set_or_remove(new, "status", old.get("status").cloned()),
         _ => {}
+    }
+    if subresource.is_empty() && crate::crd::is_definition(resource) {
+        crate::crd::keep_stored_versions(new);
     }
     keep_metadata(resource, old, new);
     match (&*resource.group, &*resource.plural) {

@@ -18,7 +18,7 @@ pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(),
         None => builtin::validate(&call.resource.gvk(), new, old),
     });
     if let Some(custom) = &call.resource.custom {
-        errors.extend(custom::check(custom, new, old));
+        errors.extend(custom::check(custom, new, old, call.subresource_str()));
     }
     if crate::crd::is_definition(&call.resource) {
         errors.extend(definition::check(new, old));

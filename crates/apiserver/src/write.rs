@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::convert::{parse, to_served, to_stored};
 use crate::options::WriteOptions;
 use crate::respond::encode_to_keep;
-use crate::{Error, addresses, crd, managers, quota, rbac, strategy, validation};
+use crate::{Error, addresses, managers, quota, rbac, strategy, validation};
 
 /// What a write led to.
 pub(crate) struct Written {
@@ -304,12 +304,6 @@ fn side_effects(call: &Call, tx: &mut Transaction, old: Option<&Value>, new: Opt
         ("", "services") => service_addresses(call, tx, old, new),
         ("rbac.authorization.k8s.io", "clusterroles") => {
             rbac::aggregation::gather(tx, (&call.cluster, &call.now()), old, new)
-        }
-        ("apiextensions.k8s.io", "customresourcedefinitions") => {
-            if let Some(new) = new {
-                crd::complete(new, &call.server.registry().cluster(&call.cluster), &call.now());
-            }
-            Ok(())
         }
         _ => Ok(()),
     }

@@ -175,6 +175,7 @@ const ALWAYS_WRITTEN: &[&str] = &[
     "containers",
     "jobTemplate",
     "metadata",
+    "names",
     "resources",
     "scaleTargetRef",
     "spec",

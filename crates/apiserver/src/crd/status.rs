@@ -17,14 +17,37 @@ pub fn is_established(crd: &Value) -> bool {
     condition(crd, "Established").is_some_and(|found| found["status"] == "True")
 }
 
-/// Completes what the server owns in a definition that is about to be written: its status. `known` are the other
-/// definitions of the cluster, `now` is RFC 3339.
-///
-/// Upstream does this in controllers some time after the write; here a definition is served at once.
+/// Whether the status says all that follows from the spec: its names are accepted, and it is established.
+pub(super) fn is_settled(crd: &Value) -> bool {
+    let accepted = condition(crd, "NamesAccepted").is_some_and(|found| found["status"] == "True");
+    let wanted = |field: &str| crd.pointer("/spec/names").and_then(|names| names.get(field));
+    accepted && is_established(crd) && NAMES.iter().all(|field| wanted(field) == accepted_name(crd, field))
+}
+
+const NAMES: [&str; 6] = ["plural", "singular", "shortNames", "kind", "listKind", "categories"];
+
+fn accepted_name<'a>(crd: &'a Value, field: &str) -> Option<&'a Value> {
+    crd.pointer("/status/acceptedNames")?.get(field)
+}
+
+/// The status of a new definition: nothing is accepted yet, and the objects will be stored in one version.
+pub fn begin(crd: &mut Value) {
+    crd["status"] = json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}});
+    crd["status"]["storedVersions"] = stored_versions(crd);
+}
+
+/// After a change of the spec, the version that objects are stored in from now on is a stored one.
+pub fn keep_stored_versions(crd: &mut Value) {
+    if let (true, stored) = (crd["status"].is_object(), stored_versions(crd)) {
+        crd["status"]["storedVersions"] = stored;
+    }
+}
+
+/// Says in the status what becomes of the names in the spec: as upstream's naming and establishing controllers.
+/// `known` are the other definitions of the cluster, `now` is RFC 3339.
 pub fn complete(crd: &mut Value, known: &ClusterResources, now: &str) {
     let (accepted, conflict) = accept_names(crd, known);
     let established = is_established(crd) || conflict.is_none();
-    let stored = stored_versions(crd);
     let names = match conflict {
         None => ("True", "NoConflicts", "no conflicts found".to_owned()),
         Some((reason, message)) => ("False", reason, message),
@@ -36,9 +59,7 @@ pub fn complete(crd: &mut Value, known: &ClusterResources, now: &str) {
         ("False", "NotAccepted", "not all names are accepted".to_owned())
     };
     set_condition(crd, "Established", establishment, now);
-    let status = status_mut(crd);
-    status.insert("acceptedNames".to_owned(), accepted);
-    status.insert("storedVersions".to_owned(), stored);
+    status_mut(crd).insert("acceptedNames".to_owned(), accepted);
 }
 
 /// Marks a definition whose deletion begins: it stays until its objects are gone.
@@ -83,15 +104,19 @@ fn accept_names(crd: &Value, known: &ClusterResources) -> (Value, Option<(&'stat
         ("listKind", "ListKindConflict", &kinds),
     ];
     for (field, reason, taken) in fields {
-        let Some(wanted) = crd.pointer("/spec/names").and_then(|names| names.get(field)) else { continue };
+        let Some(wanted) = crd.pointer("/spec/names").and_then(|names| names.get(field)) else {
+            drop(accepted.as_object_mut().and_then(|accepted| accepted.remove(field)));
+            continue;
+        };
         let names = wanted.as_array().map_or_else(|| std::slice::from_ref(wanted), Vec::as_slice);
         match names.iter().filter_map(Value::as_str).find(|name| taken.contains(name)) {
             Some(name) => conflict = Some((reason, format!("\"{name}\" is already in use"))),
             None => accepted[field] = wanted.clone(),
         }
     }
-    if let Some(categories) = crd.pointer("/spec/names/categories") {
-        accepted["categories"] = categories.clone();
+    match crd.pointer("/spec/names/categories") {
+        Some(categories) => accepted["categories"] = categories.clone(),
+        None => drop(accepted.as_object_mut().and_then(|accepted| accepted.remove("categories"))),
     }
     (accepted, conflict)
 }
@@ -100,10 +125,10 @@ fn stored_versions(crd: &Value) -> Value {
     let mut stored: Vec<Value> =
         crd.pointer("/status/storedVersions").and_then(Value::as_array).cloned().unwrap_or_default();
     let versions = crd.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
-    for version in versions.filter(|v| v["storage"] == true) {
-        if !stored.contains(&version["name"]) {
-            stored.push(version["name"].clone());
-        }
+    if let Some(version) = versions.into_iter().find(|version| version["storage"] == true)
+        && !stored.contains(&version["name"])
+    {
+        stored.push(version["name"].clone());
     }
     Value::Array(stored)
 }
@@ -155,7 +180,8 @@ mod tests {
         let registry = Registry::new();
         let mut foos = crd("foos", "Foo");
         complete(&mut foos, &registry.cluster("dev"), "2026-01-01T00:00:00Z");
-        assert!(is_established(&foos));
+        assert!(is_established(&foos) && is_settled(&foos));
+        keep_stored_versions(&mut foos);
         assert_eq!(foos["status"]["storedVersions"], json!(["v1"]));
         let mut going = foos.clone();
         begin_deletion(&mut going, "2026-01-01T00:00:00Z");

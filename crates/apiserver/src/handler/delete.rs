@@ -47,6 +47,11 @@ pub(crate) async fn delete(call: &Call, bytes: &Bytes) -> Result<Reply, Error> {
     Ok(reply)
 }
 
+/// Deletes an object on the server's own behalf.
+pub(crate) async fn delete_object(call: &Call) -> Result<(), Error> {
+    delete_named(call, &DeleteOptions::default()).await.map(drop)
+}
+
 /// `DELETE` of a collection: answers with what there was.
 pub(crate) async fn delete_collection(call: &Call, bytes: &Bytes) -> Result<Reply, Error> {
     let options = DeleteOptions::parse(call, &read_options(call, bytes)?)?;

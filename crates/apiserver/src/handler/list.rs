@@ -177,7 +177,11 @@ fn too_old_to_continue(token: &Token) -> Error {
 }
 
 /// A list in the form the client wants.
-pub(crate) fn render(call: &Call, records: &[Record], metadata: Value) -> Result<Reply, Error> {
+pub(crate) fn render(call: &Call, records: &[Record], mut metadata: Value) -> Result<Reply, Error> {
+    // Upstream's lists of untyped objects say where they end.
+    if call.resource.custom.is_some() && call.accepted.form == Form::Plain && metadata.get("continue").is_none() {
+        metadata["continue"] = Value::from("");
+    }
     match call.accepted.form {
         Form::Plain if !call.accepted.yaml => Ok(json_bytes(200, spliced(call, records, &metadata))),
         Form::Plain => {
@@ -227,7 +231,7 @@ fn spliced(call: &Call, records: &[Record], metadata: &Value) -> Bytes {
         if index > 0 {
             list.push(b',');
         }
-        list.extend_from_slice(&served_bytes(&call.resource, &record.bytes));
+        list.extend_from_slice(&served_bytes(&call.resource, &record.bytes, record.revision));
     }
     list.extend_from_slice(b"]}");
     Bytes::from(list)

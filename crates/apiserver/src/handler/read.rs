@@ -28,18 +28,18 @@ pub(crate) fn get(call: &Call) -> Result<Reply, Error> {
     call.query.get("resourceVersion").map(|requested| list::reached(requested, &snapshot)).transpose()?;
     let record = snapshot.get(&call.object_key(call.name_str())).ok_or_else(|| call.not_found())?;
     match call.subresource_str() {
-        "" | "status" | "ephemeralcontainers" | "resize" | "approval" => object_bytes(call, 200, &record.bytes),
-        "scale" => Ok(encode_reply(call, 200, &scale::of(&call.resource, &parse(&record.bytes))?)),
+        "" | "status" | "ephemeralcontainers" | "resize" | "approval" => object_bytes(call, 200, record),
+        "scale" => Ok(encode_reply(call, 200, &scale::of(&call.resource, &served(call, record))?)),
         _ => Err(Error::method_not_allowed()),
     }
 }
 
 /// An answer with an object as it is stored.
-pub(crate) fn object_bytes(call: &Call, code: u16, stored: &Bytes) -> Result<Reply, Error> {
+pub(crate) fn object_bytes(call: &Call, code: u16, record: &Record) -> Result<Reply, Error> {
     if call.accepted.form == Form::Plain && !call.accepted.yaml {
-        return Ok(json_bytes(code, served_bytes(&call.resource, stored)));
+        return Ok(json_bytes(code, served_bytes(&call.resource, &record.bytes, record.revision)));
     }
-    object_value(call, code, &to_served(&call.resource, parse(stored)))
+    object_value(call, code, &served(call, record))
 }
 
 /// An answer with an object in the served version.

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use http::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION, VARY,
+};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use serde_json::json;
@@ -23,7 +25,7 @@ const SERVER_ADDRESS: &str = "127.0.0.1:443";
 
 /// Answers a path that names no resource.
 pub(crate) fn serve(server: &ApiServer, cluster: &str, parts: &Parts, query: &Query) -> Result<Reply, Error> {
-    if let Some(reply) = health::answer(parts.uri.path(), query) {
+    if let Some(reply) = health::answer(server.store(), parts.uri.path(), query) {
         return Ok(reply);
     }
     if parts.method != Method::GET {
@@ -44,8 +46,12 @@ pub(crate) fn serve(server: &ApiServer, cluster: &str, parts: &Parts, query: &Qu
             found => listed(found, &parts.headers),
         },
         ["apis", group, version] => listed(discovery::resources(&served, group, version), &parts.headers),
-        ["openapi", "v3"] => Ok(document(openapi::index(&served), &parts.headers, JSON)),
-        ["openapi", "v3", ..] => openapi_document(&served, &path["openapi/v3/".len()..], parts, query),
+        // Upstream says that it is text, and no client minds.
+        ["openapi", "v3"] => Ok(text(200, openapi::index(&served).bytes.clone())),
+        ["openapi", "v3", ..] => {
+            let found = openapi::document(&served, &path["openapi/v3/".len()..]);
+            openapi_document(server, found, parts, query)
+        }
         [""] => Ok(json_value(200, &json!({"paths": paths(&served)}))),
         _ => Ok(page_not_found()),
     }
@@ -123,10 +129,54 @@ fn document(document: &Document, headers: &HeaderMap, content_type: HeaderValue)
     answer
 }
 
-fn openapi_document(served: &ClusterResources, path: &str, parts: &Parts, query: &Query) -> Result<Reply, Error> {
-    let found = openapi::document(served, path).ok_or_else(Error::no_such_path)?;
+/// As `handler3.OpenAPIService`: what is asked for by its hash may be kept for ever; another hash leads to the one there
+/// is now.
+fn openapi_document(
+    server: &ApiServer,
+    found: Option<&Document>,
+    parts: &Parts,
+    query: &Query,
+) -> Result<Reply, Error> {
+    let Some(found) = found else { return Ok(nothing(404)) };
+    if !accepts_json(&parts.headers) {
+        return Ok(nothing(406));
+    }
+    let mut headers = vec![(CACHE_CONTROL, "no-cache, private".to_owned())];
+    if let Some(hash) = query.get("hash") {
+        if hash != found.hash() {
+            let mut moved = nothing(301);
+            // Relative, since the path may have had a cluster before it.
+            set(&mut moved, (LOCATION, format!("?hash={}", found.hash())));
+            return Ok(moved);
+        }
+        headers = vec![(CACHE_CONTROL, "public, immutable".to_owned()), (EXPIRES, in_a_year(server))];
+    }
     let mut answer = document(found, &parts.headers, JSON);
-    let caching = if query.get("hash").is_some() { "public, immutable" } else { "no-cache, private" };
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.push((VARY, "Accept".to_owned()));
+    headers.into_iter().for_each(|header| set(&mut answer, header));
     Ok(answer)
+}
+
+/// Of the forms that upstream has, JSON is the one that is served here; kubectl asks for it.
+fn accepts_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
+    let mut types = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
+    types.any(|name| matches!(name, "" | "*/*" | "application/*" | "application/json"))
+}
+
+fn in_a_year(server: &ApiServer) -> String {
+    const YEAR: std::time::Duration = std::time::Duration::from_hours(365 * 24);
+    (server.clock().now() + YEAR).strftime("%a, %d %b %Y %H:%M:%S UTC").to_string()
+}
+
+fn nothing(code: u16) -> Reply {
+    let mut reply = reply(code, JSON, axum::body::Body::empty());
+    reply.headers_mut().remove(CONTENT_TYPE);
+    reply
+}
+
+fn set(reply: &mut Reply, (name, value): (HeaderName, String)) {
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        reply.headers_mut().insert(name, value);
+    }
 }

@@ -38,7 +38,7 @@ fn check_unconditional(call: &Call, sent: &Value) -> Result<(), Error> {
     }
     let path = FieldPath::root().child("metadata").child("resourceVersion");
     let error = FieldError::new(FieldErrorKind::Invalid, path, json!(0), "must be specified for an update");
-    Err(Error::invalid(&call.resource, call.name_str(), &[error]))
+    Err(Error::unconditional(&call.resource, call.name_str(), &[error]))
 }
 
 async fn update_scale(call: &Call, options: &WriteOptions, bytes: &Bytes) -> Result<Reply, Error> {

@@ -208,7 +208,28 @@ impl Session {
         }
     }
 
+    /// Takes a definition's change into account; the watch ends when its version is no longer served.
+    fn follow_definition(&mut self) {
+        let resource = &self.call.resource;
+        if resource.custom.is_none() {
+            return;
+        }
+        let registry = self.call.server.registry();
+        match registry.resolve(&self.call.cluster, &resource.group, &resource.version, &resource.plural) {
+            None => self.ended = true,
+            Some(now) if std::sync::Arc::ptr_eq(&now, resource) => {}
+            Some(now) => {
+                self.call.resource = now;
+                // The columns may be others now; of a resource that is served this cannot fail.
+                if let (Rendering::Table { .. }, Ok(form)) = (&self.form, Rendering::of(&self.call)) {
+                    self.form = form;
+                }
+            }
+        }
+    }
+
     fn add_event(&mut self, event: &Event, chunk: &mut Vec<u8>) {
+        self.follow_definition();
         let resource = self.call.resource.clone();
         let matches = |bytes: &Bytes| self.filter.matches(&resource, &event.key, bytes);
         let was = event.previous.as_ref().is_some_and(|record| matches(&record.bytes));
@@ -219,14 +240,16 @@ impl Session {
             (true, false) => ("DELETED", last_seen(event)),
             (false, false) => return,
         };
-        self.add_object(kind, &object, chunk);
+        let written = event.previous.as_ref().filter(|_| !is).map_or(event.revision, |previous| previous.revision);
+        self.add_object(kind, (&object, written), chunk);
     }
 
-    fn add_object(&mut self, kind: &str, stored: &Bytes, chunk: &mut Vec<u8>) {
+    /// Adds an object with the revision it was written at.
+    fn add_object(&mut self, kind: &str, (stored, written): (&Bytes, u64), chunk: &mut Vec<u8>) {
         let resource = &self.call.resource;
         let now = self.call.server.clock().now();
         let shown = match &mut self.form {
-            Rendering::Plain => served_bytes(resource, stored),
+            Rendering::Plain => served_bytes(resource, stored, written),
             Rendering::PartialMetadata => encode(&partial(&to_served(resource, parse(stored)))),
             Rendering::Table { renderer, first } => {
                 let first = std::mem::take(first);
@@ -258,7 +281,7 @@ impl Session {
                 break;
             }
             if self.filter.matches(&self.call.resource, &record.key, &record.bytes) {
-                self.add_object("ADDED", &record.bytes, &mut chunk);
+                self.add_object("ADDED", (&record.bytes, record.revision), &mut chunk);
             }
             last = Some((record.key.namespace.to_string(), record.key.name.to_string()));
         }

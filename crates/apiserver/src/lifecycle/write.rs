@@ -22,6 +22,9 @@ pub(super) enum Failure {
     /// The API refused a request that is not about an object's content.
     #[error("failed to finalize {0}")]
     Request(ObjectKey, #[source] Box<kube::Error>),
+    /// The server itself refused a write of its own.
+    #[error("failed to write {0}")]
+    Refused(ObjectKey, #[source] Box<crate::Error>),
     /// What is stored is not JSON.
     #[error("failed to read {0}")]
     Stored(ObjectKey, #[source] serde_json::Error),
@@ -32,6 +35,7 @@ impl Classify for Failure {
         match self {
             Self::Api(_, error) => error.class(),
             Self::Request(..) => Class::Retry,
+            Self::Refused(_, error) => error.class(),
             Self::Stored(..) => Class::Terminal,
         }
     }
@@ -110,8 +114,18 @@ impl Lifecycle {
         subresource: Option<&'static str>,
         patch: &Value,
     ) -> Result<(), Failure> {
+        self.patch_as(MANAGER, key, (subresource, patch)).await
+    }
+
+    /// As [`Self::patch`], by another field manager.
+    pub(super) async fn patch_as(
+        &self,
+        manager: &str,
+        key: &ObjectKey,
+        (subresource, patch): (Option<&'static str>, &Value),
+    ) -> Result<(), Failure> {
         let Some(api) = self.api(key) else { return Ok(()) };
-        match api.merge_patch(MANAGER, &key.name, subresource, patch).await {
+        match api.merge_patch(manager, &key.name, subresource, patch).await {
             Err(error) if !error.is_not_found() => Err(Failure::Api(key.clone(), Box::new(error))),
             _ => Ok(()),
         }

@@ -1,6 +1,7 @@
 //! What the server knows of one served resource: names, verbs, subresources, schema.
 //! It must not know requests or storage.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use mainstay_apimachinery::gvk::join_api_version;
@@ -9,6 +10,9 @@ use mainstay_cel::rules::Rules;
 
 /// The verbs of a resource that can be stored, in the order discovery prints them.
 pub const ALL_VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+/// The same of custom resources, in the order of upstream's `customresource_discovery_controller.go`.
+pub const CUSTOM_VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 
 /// One resource in one served version, as `metav1.APIResource` plus what serving it needs.
 #[derive(Clone, Debug)]
@@ -61,6 +65,12 @@ pub struct Custom {
     pub definition: Arc<str>,
     /// Structural schema of the version.
     pub schema: Arc<Schema>,
+    /// Structural schemas of all versions, served or not, by name.
+    pub schemas: Arc<BTreeMap<Arc<str>, Arc<Schema>>>,
+    /// Objects written after this revision are stored as the schema of the storage version wants them.
+    pub conforming_since: u64,
+    /// What users of a deprecated version are warned of.
+    pub deprecation: Option<Arc<str>>,
     /// The CEL rules of the schema, compiled when first needed.
     pub rules: Arc<OnceLock<Rules>>,
     /// Paths of the scale subresource.

@@ -11,8 +11,11 @@ use crate::registry::Custom;
 
 /// Everything wrong with a new state. What did not change need not pass: old objects stay writable when their
 /// definition becomes stricter.
-pub(super) fn check(custom: &Custom, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
-    let mut errors = custom.schema.validate(new, &FieldPath::root());
+pub(super) fn check(custom: &Custom, new: &Value, old: Option<&Value>, subresource: &str) -> Vec<FieldError> {
+    let mut errors = match subresource {
+        "status" => check_status(custom, new),
+        _ => custom.schema.validate(new, &FieldPath::root()),
+    };
     if let Some(old) = old {
         errors.retain(|error| !is_unchanged(&custom.schema, new, old, error.path.as_str()));
     }
@@ -25,6 +28,12 @@ pub(super) fn check(custom: &Custom, new: &Value, old: Option<&Value>) -> Vec<Fi
         false => errors.extend(rules.validate(new, old, &FieldPath::root()).errors),
     }
     errors
+}
+
+/// A write of the status is held against the schema of the status alone, and messages name what is below it.
+fn check_status(custom: &Custom, new: &Value) -> Vec<FieldError> {
+    let found = custom.schema.properties.get("status").zip(new.get("status"));
+    found.map(|(schema, status)| schema.validate(status, &FieldPath::root().child("status"))).unwrap_or_default()
 }
 
 /// Whether a value is so wrong that rules over it would make no sense.

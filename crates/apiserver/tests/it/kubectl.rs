@@ -42,6 +42,7 @@ mod each {
         server_side_apply_has_managers_conflicts_and_force
         server_side_apply_takes_over_from_client_side_apply
         a_custom_resource_from_definition_to_deletion
+        built_in_kinds_are_explained
         waiting_and_watching_see_what_happens
         a_namespace_is_emptied_and_goes
         protobuf_bodies_are_understood
@@ -222,6 +223,13 @@ async fn a_custom_resource_from_definition_to_deletion(world: &World) {
     assert_eq!(world.ok("get widget w -o jsonpath={.spec}").await, "{\"size\":4}");
     world.ok("delete crd widgets.ex.io").await;
     assert!(world.refused("get widget w").await.contains("could not find the requested resource"));
+}
+
+async fn built_in_kinds_are_explained(world: &World) {
+    let kind = world.ok("explain pod").await;
+    assert!(kind.contains("Pod is a collection of containers that can run on a host."), "{kind}");
+    let field = world.ok("explain deployment.spec.template.spec.containers.image").await;
+    assert!(field.contains("Container image name."), "{field}");
 }
 
 async fn waiting_and_watching_see_what_happens(world: &World) {

@@ -6,6 +6,7 @@ mod audit;
 mod cel_rules;
 mod clients;
 mod crud;
+mod definitions;
 mod exchanges;
 mod https;
 mod kubectl;

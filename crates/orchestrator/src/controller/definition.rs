@@ -137,9 +137,16 @@ impl Reconcile {
         let applier = Applier::new(&self.orchestrator.context, crate::MANAGER);
         match applier.apply(&desired, live.as_ref(), None).await {
             Ok(applied) if crate::conditions::is_true(&applied.object, "Established") => None,
+            // Names are accepted a moment after the write that brings them.
+            Ok(_) if self.is_established(object::name(&desired)).await => None,
             Ok(_) => Some(format!("{} is not established yet", object::name(&desired))),
             Err(error) => Some(mainstay_telemetry::chain(&error).to_string()),
         }
+    }
+
+    async fn is_established(&self, name: &str) -> bool {
+        let live = self.orchestrator.context.api(self.kinds.resource(), None).get(name).await;
+        matches!(live, Ok(Some(live)) if crate::conditions::is_true(&live, "Established"))
     }
 
     /// Whether there are no instances, as far as is known.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Errors, field, is_empty, list, text};
+use crate::schema::Type;
 use crate::{FieldPath, Schema, names, object};
 
 const APPROVED: &str = "api-approved.kubernetes.io";
@@ -30,7 +31,7 @@ pub(super) fn check(errors: &mut Errors, new: &Value, old: Option<&Value>) {
     check_names(errors, spec.get("names").unwrap_or(&Value::Null), &path.child("names"));
     storage(errors, spec, &path);
     for (index, version) in list(spec, "versions") {
-        check_version(errors, version, &path, index);
+        check_version(errors, spec, version, (&path, index));
     }
     conversion(errors, spec, &path);
     if spec.get("preserveUnknownFields") == Some(&Value::Bool(true)) {
@@ -38,9 +39,8 @@ pub(super) fn check(errors: &mut Errors, new: &Value, old: Option<&Value>) {
             "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
         errors.invalid(path.child("preserveUnknownFields"), true, detail);
     }
-    let Some(old) = old else { return };
-    stored_versions_stay(errors, spec, old);
-    let Some(old) = old.get("spec") else { return };
+    stored_versions(errors, new, spec);
+    let Some(old) = old.and_then(|old| old.get("spec")) else { return };
     for name in ["group", "scope"] {
         errors.immutable(path.child(name), spec.get(name), old.get(name));
     }
@@ -92,9 +92,8 @@ fn storage(errors: &mut Errors, spec: &Value, path: &FieldPath) {
     let versions: Vec<&Value> = list(spec, "versions").map(|(_, version)| version).collect();
     let is_stored = |version: &&&Value| version.get("storage") == Some(&Value::Bool(true));
     if versions.iter().filter(is_stored).count() != 1 {
-        let shown: Vec<Value> = versions.iter().map(|version| shown(version)).collect();
-        errors.invalid(path.child("versions"), shown, "must have exactly one version marked as storage version");
-        stored_versions(errors, &versions);
+        let detail = "must have exactly one version marked as storage version";
+        errors.invalid_shown_as(path.child("versions"), &shown(&versions), detail);
     }
     let mut seen = std::collections::BTreeSet::new();
     for (index, version) in versions.iter().enumerate() {
@@ -107,65 +106,139 @@ fn storage(errors: &mut Errors, spec: &Value, path: &FieldPath) {
     }
 }
 
-/// What follows for the status that the server would write: the first storage version is the stored one.
-fn stored_versions(errors: &mut Errors, versions: &[&Value]) {
-    let stored = versions.iter().filter(|version| version.get("storage") == Some(&Value::Bool(true)));
-    let stored: Vec<&str> = stored.map(|version| text(version, "name")).collect();
+/// As `ValidateCustomResourceDefinitionStoredVersions`: the storage version is a stored one, and versions that objects
+/// may still be stored in stay.
+fn stored_versions(errors: &mut Errors, crd: &Value, spec: &Value) {
+    let Some(status) = crd.get("status").filter(|status| status.is_object()) else { return };
     let at = field("status").child("storedVersions");
-    match (stored.first(), stored.last()) {
-        (Some(first), Some(last)) => {
-            errors.invalid(at, json!([first]), format!("must have the storage version {last}"))
-        }
-        _ => errors.invalid(at, Value::Null, "must have at least one stored version"),
+    let stored: Vec<&str> = list(status, "storedVersions").filter_map(|(_, name)| name.as_str()).collect();
+    if stored.is_empty() {
+        return errors.invalid(at, Value::Null, "must have at least one stored version");
     }
-}
-
-/// Versions that objects may still be stored in must stay.
-fn stored_versions_stay(errors: &mut Errors, spec: &Value, old: &Value) {
-    let found = old.get("status").unwrap_or(&Value::Null);
-    for (index, stored) in list(found, "storedVersions") {
-        let name = stored.as_str().unwrap_or_default();
-        if !list(spec, "versions").any(|(_, version)| text(version, "name") == name) {
+    let is_stored = |version: &Value| version.get("storage") == Some(&Value::Bool(true));
+    for (_, version) in list(spec, "versions").filter(|(_, version)| is_stored(version)) {
+        let name = text(version, "name");
+        if !stored.contains(&name) {
+            errors.invalid(at.clone(), json!(stored), format!("must have the storage version {name}"));
+        }
+    }
+    for (index, name) in stored.iter().enumerate() {
+        if !list(spec, "versions").any(|(_, version)| text(version, "name") == *name) {
             let detail = format!(
                 "missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions \
                  until a storage migration ensures no data remains persisted in {name} and removes {name} from \
                  status.storedVersions"
             );
-            errors.invalid(field("status").child("storedVersions").index(index), name, detail);
+            errors.invalid(at.index(index), *name, detail);
         }
     }
 }
 
-/// A version as upstream shows it: its Go struct, printed.
-fn shown(version: &Value) -> Value {
-    let flag = |name: &str| version.get(name).and_then(Value::as_bool).unwrap_or(false);
-    json!({
-        "Name": text(version, "name"), "Served": flag("served"), "Storage": flag("storage"),
-        "Deprecated": flag("deprecated"), "DeprecationWarning": version.get("deprecationWarning"), "Schema": null,
-        "Subresources": null, "AdditionalPrinterColumns": null, "SelectableFields": null
-    })
+/// Versions as upstream shows them: Go structs, printed field by field.
+fn shown(versions: &[&Value]) -> String {
+    let version = |version: &&Value| {
+        let flag = |name: &str| version.get(name).and_then(Value::as_bool).unwrap_or(false);
+        format!(
+            "{{\"Name\":{},\"Served\":{},\"Storage\":{},\"Deprecated\":{},\"DeprecationWarning\":{},\"Schema\":null,\
+             \"Subresources\":null,\"AdditionalPrinterColumns\":null,\"SelectableFields\":null}}",
+            json!(text(version, "name")),
+            flag("served"),
+            flag("storage"),
+            flag("deprecated"),
+            version.get("deprecationWarning").unwrap_or(&Value::Null),
+        )
+    };
+    format!("[{}]", versions.iter().map(version).collect::<Vec<_>>().join(","))
 }
 
-fn check_version(errors: &mut Errors, version: &Value, path: &FieldPath, index: usize) {
-    match version.pointer("/schema/openAPIV3Schema") {
+/// Where upstream reports what is wrong with a part of a version: its internal type has what all versions share in one
+/// place.
+fn place(spec: &Value, path: &FieldPath, index: usize, (part, shared): (&str, &str)) -> FieldPath {
+    let mut parts = list(spec, "versions").map(|(_, version)| version.get(part));
+    let first = parts.next().flatten();
+    match parts.all(|other| other == first) {
+        true => path.child(shared),
+        false => path.child("versions").index(index).child(part),
+    }
+}
+
+fn check_version(errors: &mut Errors, spec: &Value, version: &Value, (path, index): (&FieldPath, usize)) {
+    let at = |part, shared| place(spec, path, index, (part, shared));
+    // What all versions share is said once.
+    let own = |at: &FieldPath| index == 0 || at.as_str().starts_with(path.child("versions").as_str());
+    let schema = version.pointer("/schema/openAPIV3Schema");
+    let schema_path = at("schema", "validation").child("openAPIV3Schema");
+    let structural = match schema {
         None => {
             let at = path.child("versions").index(index).child("schema").child("openAPIV3Schema");
             errors.required(at, "");
+            None
         }
-        // Upstream's internal type has the schema in one place, and reports it there.
         Some(schema) => {
-            let at = path.child("validation").child("openAPIV3Schema");
-            errors.extend(Schema::from_openapi_at(schema, &at).err().unwrap_or_default());
+            let read = Schema::from_openapi_at(schema, &schema_path);
+            let (schema, wrong) = read.map_or_else(|wrong| (None, wrong), |schema| (Some(schema), Vec::new()));
+            errors.extend(if own(&schema_path) { wrong } else { Vec::new() });
+            schema
+        }
+    };
+    let columns = at("additionalPrinterColumns", "additionalPrinterColumns");
+    for (index, column) in list(version, "additionalPrinterColumns").filter(|_| own(&columns)) {
+        printer_column(errors, column, &columns.index(index));
+    }
+    let subresources = at("subresources", "subresources");
+    if let Some(scale) = version.pointer("/subresources/scale").filter(|_| own(&subresources)) {
+        check_scale(errors, scale, &subresources.child("scale"));
+    }
+    let selectable = at("selectableFields", "selectableFields");
+    if let Some(schema) = structural.filter(|_| own(&selectable)) {
+        selectable_fields(errors, version, &schema, &selectable);
+    }
+}
+
+fn check_scale(errors: &mut Errors, scale: &Value, at: &FieldPath) {
+    json_path(errors, text(scale, "specReplicasPath"), &at.child("specReplicasPath"), ".spec");
+    json_path(errors, text(scale, "statusReplicasPath"), &at.child("statusReplicasPath"), ".status");
+    let selector = text(scale, "labelSelectorPath");
+    if !selector.is_empty() && !selector.starts_with(".spec.") && !selector.starts_with(".status.") {
+        let detail = "should be a json path under either .status or .spec";
+        errors.invalid(at.child("labelSelectorPath"), selector, detail);
+    }
+}
+
+/// As `ValidateCustomResourceSelectableFields`.
+fn selectable_fields(errors: &mut Errors, version: &Value, schema: &Schema, path: &FieldPath) {
+    /// Upstream's `MaxSelectableFields`.
+    const MOST: usize = 8;
+    let mut seen = std::collections::BTreeSet::new();
+    for (index, field) in list(version, "selectableFields") {
+        let (at, given) = (path.index(index), text(field, "jsonPath"));
+        if given.is_empty() {
+            errors.required(at.child("jsonPath"), "");
+            continue;
+        }
+        let Some(found) = schema_at(schema, given) else {
+            let detail = "is an invalid path: does not refer to a valid field";
+            errors.invalid(at.child("jsonPath"), given, detail);
+            continue;
+        };
+        if given.starts_with(".metadata") {
+            errors.invalid(at.clone(), given, "must not point to fields in metadata");
+        }
+        if !matches!(found.type_, Some(Type::String | Type::Boolean | Type::Integer)) {
+            let detail = "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.";
+            errors.invalid(at.clone(), given, detail);
+        }
+        if !seen.insert(given) {
+            errors.duplicate(at, given);
         }
     }
-    for (index, column) in list(version, "additionalPrinterColumns") {
-        printer_column(errors, column, &path.child("additionalPrinterColumns").index(index));
-    }
-    if let Some(scale) = version.pointer("/subresources/scale") {
-        let at = path.child("subresources").child("scale");
-        json_path(errors, text(scale, "specReplicasPath"), &at.child("specReplicasPath"), ".spec");
-        json_path(errors, text(scale, "statusReplicasPath"), &at.child("statusReplicasPath"), ".status");
-    }
+    errors.too_many(path.clone(), seen.len(), MOST);
+}
+
+/// The schema of a field by a path such as `.spec.color`.
+fn schema_at<'s>(schema: &'s Schema, path: &str) -> Option<&'s Schema> {
+    let mut names = path.strip_prefix('.')?.split('.');
+    names.try_fold(schema, |schema, name| schema.properties.get(name).map(|found| &**found))
 }
 
 fn json_path(errors: &mut Errors, value: &str, path: &FieldPath, root: &str) {

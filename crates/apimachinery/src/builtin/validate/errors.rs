@@ -17,6 +17,20 @@ impl Errors {
         self.push(FieldErrorKind::Invalid, path, value.into(), detail);
     }
 
+    /// An error whose value is printed as `text`.
+    pub(super) fn invalid_shown_as(&mut self, path: FieldPath, text: &str, detail: &str) {
+        let error = FieldError::new(FieldErrorKind::Invalid, path, Value::Null, detail);
+        self.0.push(error.shown_as(text));
+    }
+
+    /// An error where there are more than `most`.
+    pub(super) fn too_many(&mut self, path: FieldPath, count: usize, most: usize) {
+        if count > most {
+            let detail = format!("{count}: must have at most {most} items");
+            self.push(FieldErrorKind::TooMany, path, count.into(), detail);
+        }
+    }
+
     /// One error for each message of a grammar.
     pub(super) fn grammar(&mut self, path: &FieldPath, value: &str, messages: Vec<String>) {
         messages.into_iter().for_each(|message| self.invalid(path.clone(), value, message));

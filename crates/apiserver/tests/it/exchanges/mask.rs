@@ -24,6 +24,8 @@ static CREDENTIAL: LazyLock<Regex> = LazyLock::new(|| Regex::new("X509SHA256=[0-
 static REVISIONS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(current: )\d+|(too old resource version: )\d+ \(\d+\)|(resourceVersion\\*":\\*")\d+"#).unwrap()
 });
+static HASH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"hash=[0-9A-F]+").unwrap());
+static SELF_TYPE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"selfType\d*").unwrap());
 /// Versions within texts, and names that end in a generated suffix because their prefix was cut off for it.
 static IN_TEXT: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
     [
@@ -97,6 +99,9 @@ impl Labels {
         let text = TIME.replace_all(text, "time");
         let text = CREDENTIAL.replace_all(&text, "X509SHA256=*");
         let text = REVISIONS.replace_all(&text, "${1}${2}${3}*");
+        // Upstream names the type of `self` by the nanosecond.
+        let text = HASH.replace_all(&text, "hash=*");
+        let text = SELF_TYPE.replace_all(&text, "selfType");
         let text =
             IN_TEXT.iter().fold(text, |text, (pattern, shown)| pattern.replace_all(&text, *shown).into_owned().into());
         UID.replace_all(&text, |found: &regex::Captures<'_>| label(&mut self.uids, "uid", &found[0])).into_owned()
@@ -109,6 +114,19 @@ fn without_type(item: &mut Value) {
         fields.remove("kind");
         fields.remove("apiVersion");
     }
+}
+
+/// A refusal with its causes, and the list of them in its message, in one order.
+pub(crate) fn unordered(refusal: &Value) -> Value {
+    let mut refusal = refusal.clone();
+    if let Some(causes) = refusal.pointer_mut("/details/causes").and_then(Value::as_array_mut) {
+        causes.sort_by_key(ToString::to_string);
+    }
+    let mut words: Vec<&str> =
+        refusal["message"].as_str().unwrap_or_default().split([',', '[', ']']).map(str::trim).collect();
+    words.sort_unstable();
+    refusal["message"] = Value::from(words.join(" "));
+    refusal
 }
 
 /// Where two values differ, a line each.

@@ -36,7 +36,7 @@ async fn compare(name: &str, recorded: &[Value]) -> usize {
     let mut equal = 0;
     for (index, (want, found)) in want.iter().zip(&found).enumerate() {
         let (want, found) = (without_last_bookmarks(want), without_last_bookmarks(found));
-        if want.status == found.status && want.body == found.body {
+        if want.status == found.status && (want.body == found.body || same_set(&want.body, &found.body)) {
             equal += 1;
             continue;
         }
@@ -59,6 +59,15 @@ fn without_last_bookmarks(answer: &Answer) -> Answer {
         }
     }
     answer
+}
+
+/// Whether two refusals of a custom resource list the same errors: upstream walks a Go map and lists them in any order.
+fn same_set(want: &Value, found: &Value) -> bool {
+    let custom = |body: &Value| {
+        let group = body.pointer("/details/group").and_then(Value::as_str).unwrap_or_default();
+        body["reason"] == "Invalid" && group.ends_with(".example.com")
+    };
+    custom(want) && custom(found) && mask::unordered(want) == mask::unordered(found)
 }
 
 fn recorded_answer(step: &Value) -> Answer {

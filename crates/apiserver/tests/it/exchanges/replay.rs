@@ -6,7 +6,8 @@ use axum::body::Body;
 use futures::StreamExt;
 use http::Request;
 use http_body_util::BodyExt;
-use mainstay_apiserver::{Anonymous, Identity};
+use mainstay_apiserver::{Anonymous, Duties, Identity};
+use mainstay_controller_runtime::{CancellationToken, IdleProbe};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -39,6 +40,9 @@ pub(crate) async fn replay(steps: &[Step]) -> Vec<Answer> {
     let credential = format!("X509SHA256={}", "0".repeat(64));
     server.tokens().insert(TOKEN, Identity::admin().with_credential(credential));
     let router = server.router();
+    let (probe, shutdown) = (IdleProbe::new(), CancellationToken::new());
+    // Upstream's API server does this much in the background; the rest is for other processes there.
+    server.start_duties(Duties::Definitions, probe.clone(), shutdown.clone());
     let mut answers = vec![Answer::default(); steps.len()];
     let mut watches: Vec<Watch> = Vec::new();
     for (index, step) in steps.iter().enumerate() {
@@ -52,10 +56,12 @@ pub(crate) async fn replay(steps: &[Step]) -> Vec<Answer> {
             }
             _ => answers[index] = Answer { status, body: whole(reply.into_body()).await },
         }
+        probe.idle().await;
         for watch in watches.extract_if(.., |watch| watch.until <= index) {
             answers[watch.step] = Answer { status: watch.status, body: Value::Array(watch.events.await.unwrap()) };
         }
     }
+    shutdown.cancel();
     answers
 }
 
