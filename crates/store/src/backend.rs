@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::ObjectKey;
+use crate::{Damage, KindKey, ObjectKey, Snapshot};
 
 /// An object as a backend keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +17,14 @@ pub struct Stored {
 }
 
 /// Everything a backend holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
     /// Revision of the last committed batch; 0 if there was none.
     pub revision: u64,
+    /// Watches from before this revision are refused, whatever their kind.
+    pub floor: u64,
+    /// Revision of the last write of each kind; one that is not here was last written before `floor`, or never.
+    pub kinds: Vec<(KindKey, u64)>,
     /// All objects.
     pub objects: Vec<(ObjectKey, Stored)>,
 }
@@ -32,12 +36,23 @@ pub struct Batch {
     pub revision: u64,
     /// The last state of each key written; `None` deletes.
     pub writes: BTreeMap<ObjectKey, Option<Stored>>,
+    /// Revision of the last write of each kind that was written.
+    pub kinds: BTreeMap<KindKey, u64>,
 }
 
 /// Why a backend could not do its work.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BackendError(pub String);
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum BackendError {
+    /// There is no room.
+    #[error("{0}")]
+    Full(String),
+    /// Anything else that may pass.
+    #[error("{0}")]
+    Failed(String),
+    /// What is there is not what was written.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+}
 
 /// A disk. After an error from `commit` it is unknown whether the batch is on disk; the store then rewrites
 /// the keys of that batch with the next one, so a backend only has to be ready for a further `commit`.
@@ -48,9 +63,13 @@ pub trait Backend: Send + 'static {
     /// When it cannot be read.
     fn load(&mut self) -> Result<Loaded, BackendError>;
 
-    /// Writes a batch, all or nothing; returns once it is durable.
+    /// Writes a batch, all or nothing; returns once it is durable. A batch without writes asks whether the disk takes
+    /// any.
     ///
     /// # Errors
     /// When it could not be made durable.
     fn commit(&mut self, batch: &Batch) -> Result<(), BackendError>;
+
+    /// Called between batches with what is on disk, for work that makes the disk's own life better. Must be short.
+    fn tidy(&mut self, _now: &Snapshot) {}
 }

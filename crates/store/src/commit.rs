@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{oneshot, watch};
 
 use crate::world::World;
-use crate::{Backend, BackendError, Batch, Error, KindKey, ObjectKey, Stored};
+use crate::{Backend, BackendError, Batch, Error, KindKey, ObjectKey, Snapshot, Stored};
 
 /// What writers share.
 #[derive(Default)]
@@ -23,8 +23,34 @@ pub(crate) struct Head {
 /// Writes that are in the head and not yet durable.
 #[derive(Default)]
 pub(crate) struct Pending {
-    pub(crate) writes: BTreeMap<ObjectKey, Option<Stored>>,
-    pub(crate) waiters: Vec<oneshot::Sender<Result<(), Error>>>,
+    writes: BTreeMap<ObjectKey, Option<Stored>>,
+    /// Revision of the last write of each kind.
+    kinds: BTreeMap<KindKey, u64>,
+    waiters: Vec<oneshot::Sender<Result<(), Error>>>,
+}
+
+impl Pending {
+    pub(crate) fn add(&mut self, writes: BTreeMap<ObjectKey, Option<Stored>>, revision: u64) {
+        for (key, stored) in writes {
+            match self.kinds.get_mut(&key.kind) {
+                Some(last) => *last = revision,
+                None => drop(self.kinds.insert(key.kind.clone(), revision)),
+            }
+            self.writes.insert(key, stored);
+        }
+    }
+
+    /// Answers once everything added so far is durable, or could not be made so.
+    pub(crate) fn wait(&mut self) -> oneshot::Receiver<Result<(), Error>> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiters.push(sender);
+        receiver
+    }
+
+    fn answer(self, outcome: &Result<(), Error>) {
+        // One who no longer waits does not need the answer.
+        self.waiters.into_iter().for_each(|waiter| drop(waiter.send(outcome.clone())));
+    }
 }
 
 /// The two states of a store and those who wait for them.
@@ -35,6 +61,8 @@ pub(crate) struct Core {
     watchers: Mutex<HashMap<KindKey, watch::Sender<u64>>>,
     /// The published revision, for those who follow all kinds.
     everything: watch::Sender<u64>,
+    /// Why the last batch failed.
+    health: watch::Sender<Option<Error>>,
 }
 
 impl Core {
@@ -45,6 +73,7 @@ impl Core {
             ready: Condvar::new(),
             watchers: Mutex::default(),
             everything: watch::Sender::new(0),
+            health: watch::Sender::new(None),
         }
     }
 
@@ -63,7 +92,7 @@ impl Core {
     }
 
     /// Shows a state to readers and tells the watchers of what changed.
-    pub(crate) fn publish(&self, world: World, touched: &BTreeSet<KindKey>) {
+    pub(crate) fn publish<'a>(&self, world: World, touched: impl Iterator<Item = &'a KindKey>) {
         let revision = world.revision;
         self.published.store(Arc::new(world));
         self.everything.send_replace(revision);
@@ -86,26 +115,39 @@ impl Core {
         self.everything.subscribe()
     }
 
-    /// Waits for writes; `None` once closed and all is written.
+    pub(crate) fn health(&self) -> watch::Receiver<Option<Error>> {
+        self.health.subscribe()
+    }
+
+    /// Waits for writes, or for one who asks whether they can be made; `None` once closed and all is written.
     fn take_pending(&self) -> Option<(Pending, World)> {
         let mut head = self.head();
-        while head.pending.writes.is_empty() && !head.closed {
+        while head.pending.waiters.is_empty() && !head.closed {
             head = self.ready.wait(head).unwrap_or_else(PoisonError::into_inner);
         }
         let pending = std::mem::take(&mut head.pending);
-        (!pending.writes.is_empty()).then(|| (pending, head.world.clone()))
+        (!pending.waiters.is_empty()).then(|| (pending, head.world.clone()))
     }
 
-    /// Takes back everything that is not durable: what came after the failed batch may build on it.
-    fn roll_back(&self, pending: Pending, error: &BackendError) -> BTreeSet<ObjectKey> {
+    fn recovered(&self) {
+        if self.health.send_replace(None).is_some() {
+            tracing::info!("the disk takes writes again");
+        }
+    }
+
+    /// Takes back everything that is not durable: what came after the failed batch may build on it. Answers the keys
+    /// of the failed batch.
+    fn roll_back(&self, mut failed: Pending, error: &BackendError) -> BTreeSet<ObjectKey> {
+        let outcome = Err(Error::write(error));
         let mut head = self.head();
         head.world = World::clone(&self.published());
         let later = std::mem::take(&mut head.pending);
         drop(head);
-        for waiter in pending.waiters.into_iter().chain(later.waiters) {
-            let _ = waiter.send(Err(Error::Write(error.to_string())));
-        }
-        pending.writes.into_keys().collect()
+        self.health.send_replace(outcome.clone().err());
+        let keys = std::mem::take(&mut failed.writes).into_keys().collect();
+        failed.answer(&outcome);
+        later.answer(&outcome);
+        keys
     }
 }
 
@@ -144,17 +186,21 @@ impl Drop for Committer {
 fn run(core: &Core, mut backend: Box<dyn Backend>) {
     // Keys of failed batches, of which nobody knows whether they reached the disk.
     let mut suspect = BTreeSet::new();
-    while let Some((pending, world)) = core.take_pending() {
-        let mut batch = Batch { revision: world.revision, writes: repairs(&suspect, &core.published()) };
-        batch.writes.extend(pending.writes.iter().map(|(key, stored)| (key.clone(), stored.clone())));
+    while let Some((mut pending, world)) = core.take_pending() {
+        let mut writes = repairs(&suspect, &core.published());
+        writes.append(&mut pending.writes);
+        let batch = Batch { revision: world.revision, writes, kinds: std::mem::take(&mut pending.kinds) };
         match backend.commit(&batch) {
             Ok(()) => {
                 suspect.clear();
-                core.publish(world, &pending.writes.keys().map(|key| key.kind.clone()).collect());
-                pending.waiters.into_iter().for_each(|waiter| drop(waiter.send(Ok(()))));
+                core.publish(world, batch.kinds.keys());
+                core.recovered();
+                pending.answer(&Ok(()));
+                backend.tidy(&Snapshot { world: core.published() });
             }
             Err(error) => {
                 tracing::error!(%error, writes = batch.writes.len(), "failed to make writes durable");
+                pending.writes = batch.writes;
                 suspect.extend(core.roll_back(pending, &error));
             }
         }

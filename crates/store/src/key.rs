@@ -32,6 +32,20 @@ impl KindKey {
         Self { cluster: cluster.into(), group: group.into(), resource: resource.into() }
     }
 
+    /// The key as bytes: its three parts, divided by NUL.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        [&*self.cluster, &*self.group, &*self.resource].join("\0").into_bytes()
+    }
+
+    /// Reads what [`KindKey::encode`] wrote; `None` if it is anything else.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut parts = std::str::from_utf8(bytes).ok()?.split('\0');
+        let kind = Self::new(parts.next()?, parts.next()?, parts.next()?);
+        parts.next().is_none().then_some(kind)
+    }
+
     /// The key of an object of this kind; `namespace` is empty for a cluster-scoped one.
     pub fn object(&self, namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> ObjectKey {
         ObjectKey { kind: self.clone(), namespace: namespace.into(), name: name.into() }
@@ -86,5 +100,8 @@ mod tests {
             assert_eq!(ObjectKey::decode(&key.encode()), Some(key));
         }
         assert_eq!(ObjectKey::decode(b"a\0b"), None);
+        let kind = KindKey::new("dev", "", "nodes");
+        assert_eq!(KindKey::decode(&kind.encode()), Some(kind));
+        assert_eq!(KindKey::decode(b"a\0b\0c\0d"), None);
     }
 }

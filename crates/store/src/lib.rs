@@ -8,12 +8,18 @@
 //!
 //! Start at [`Store::transact`]; the commit thread is in `commit.rs`.
 
+mod archive;
 mod backend;
 mod commit;
+mod compact;
+mod damage;
 mod error;
 mod feed;
+mod file;
 mod key;
+pub mod offline;
 mod redb_backend;
+mod rows;
 mod snapshot;
 mod store;
 mod transaction;
@@ -21,6 +27,7 @@ mod watch;
 mod world;
 
 pub use backend::{Backend, BackendError, Batch, Loaded, Stored};
+pub use damage::{Damage, Finding, REMEDY};
 pub use error::Error;
 pub use feed::Feed;
 pub use key::{KindKey, ObjectKey};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::watch::Compacted;
 use crate::world::{KindState, World, name_of};
-use crate::{KindKey, ObjectKey, Record};
+use crate::{KindKey, Loaded, ObjectKey, Record, Stored};
 
 /// An immutable view of the store. Cloning costs O(1).
 #[derive(Clone)]
@@ -56,8 +56,34 @@ impl Snapshot {
     /// the store was opened. Two snapshots with the same one hold the same objects of the kind.
     #[must_use]
     pub fn version(&self, kind: &KindKey) -> u64 {
-        let state = self.world.kinds.get(kind);
-        state.map_or(0, |state| state.log.back().map_or(state.compacted, |event| event.revision))
+        self.world.kinds.get(kind).map_or(0, |state| state.last_write())
+    }
+
+    /// All objects, by kind, namespace and name.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.world.kinds.values().flat_map(|state| state.objects.values()).map(AsRef::as_ref)
+    }
+
+    /// The revision of the last write of each kind that was written since the store's beginning.
+    pub(crate) fn last_writes(&self) -> impl Iterator<Item = (&KindKey, u64)> {
+        self.world.kinds.iter().map(|(kind, state)| (kind, state.last_write()))
+    }
+
+    /// The revision before which no watch may start.
+    pub(crate) fn floor(&self) -> u64 {
+        self.world.floor
+    }
+
+    pub(crate) fn of(loaded: Loaded) -> Self {
+        Self { world: Arc::new(World::opened(loaded)) }
+    }
+
+    /// The same objects at a later revision, with no watch going on from before it.
+    pub(crate) fn moved_to(&self, revision: u64) -> Self {
+        let objects = self
+            .records()
+            .map(|record| (record.key.clone(), Stored { revision: record.revision, bytes: record.bytes.clone() }));
+        Self::of(Loaded { revision, floor: revision, kinds: Vec::new(), objects: objects.collect() })
     }
 
     /// The kinds that have objects.

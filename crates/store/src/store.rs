@@ -4,13 +4,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::commit::{Committer, Core};
 use crate::feed::Feed;
 use crate::watch::{Compacted, Watch};
 use crate::world::World;
-use crate::{Backend, Error, KindKey, Record, RedbBackend, Snapshot, Transaction};
+use crate::{Backend, Error, KindKey, Loaded, RedbBackend, Snapshot, Transaction};
 
 /// Bounds of a store.
 #[derive(Clone, Debug)]
@@ -24,11 +24,13 @@ pub struct Options {
     /// Bytes the database may use as cache. All objects are in memory anyway, so it only serves the inner
     /// nodes of the tree and the pages of one commit: 8 MiB.
     pub cache_bytes: usize,
+    /// A file below this size is never compacted. redb makes files of 1 MiB at least and grows them by doubling: 32 MiB.
+    pub compact_above_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { log_events: 8 << 10, log_bytes: 12 << 20, cache_bytes: 8 << 20 }
+        Self { log_events: 8 << 10, log_bytes: 12 << 20, cache_bytes: 8 << 20, compact_above_bytes: 32 << 20 }
     }
 }
 
@@ -51,35 +53,29 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`] when another store holds the file; [`Error::Open`] when it cannot be opened or read.
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
-        let failed = |reason: String| Error::Open { path: path.to_owned(), reason };
-        let backend = RedbBackend::open(path, options.cache_bytes)?;
-        Self::with_backend(Box::new(backend), options).map_err(|error| match error {
-            Error::Open { reason, .. } => failed(reason),
-            other => other,
-        })
+        let backend = RedbBackend::open(path, &options)?;
+        Self::over(Box::new(backend), path, options)
     }
 
     /// A durable store over any backend.
     ///
     /// # Errors
     /// When the backend cannot be read.
-    pub fn with_backend(mut backend: Box<dyn Backend>, options: Options) -> Result<Self, Error> {
-        let failed = |reason: String| Error::Open { path: "backend".into(), reason };
-        let loaded = backend.load().map_err(|error| failed(error.to_string()))?;
-        let mut world = World::opened_at(loaded.revision.max(1));
-        for (key, stored) in loaded.objects {
-            world.restore(Record { key, revision: stored.revision, bytes: stored.bytes });
-        }
-        let core = Arc::new(Core::new(world));
-        let committer = Committer::start(core.clone(), backend).map_err(|error| failed(error.to_string()))?;
+    pub fn with_backend(backend: Box<dyn Backend>, options: Options) -> Result<Self, Error> {
+        Self::over(backend, Path::new("backend"), options)
+    }
+
+    fn over(mut backend: Box<dyn Backend>, path: &Path, options: Options) -> Result<Self, Error> {
+        let loaded = backend.load().map_err(|error| Error::open(path, error))?;
+        let core = Arc::new(Core::new(World::opened(loaded)));
+        let committer = Committer::start(core.clone(), backend).map_err(Error::file("start to write", path))?;
         Ok(Self { inner: Arc::new(Inner { core, options, committer: Some(committer) }) })
     }
 
     /// A store that lives in memory only.
     #[must_use]
     pub fn ephemeral(options: Options) -> Self {
-        // Revision 0 means "any" to Kubernetes clients, so the empty store is at 1.
-        Self::in_memory(World::opened_at(1), options)
+        Self::in_memory(World::opened(Loaded::default()), options)
     }
 
     /// Refuses new writes, and blocks until the pending ones are durable and the file is released, whoever else holds
@@ -138,20 +134,46 @@ impl Store {
         if transaction.writes.is_empty() {
             return Ok((value, None));
         }
+        let revision = transaction.revision();
         let Transaction { mut world, writes, .. } = transaction;
         world.compact(&self.inner.options);
         head.world = world;
         if self.inner.committer.is_none() {
             // Published under the lock, so that states appear in order.
-            core.publish(head.world.clone(), &writes.into_keys().map(|key| key.kind).collect());
+            core.publish(head.world.clone(), writes.keys().map(|key| &key.kind));
             return Ok((value, None));
         }
-        let (sender, receiver) = oneshot::channel();
-        head.pending.writes.extend(writes);
-        head.pending.waiters.push(sender);
+        head.pending.add(writes, revision);
+        let receiver = head.pending.wait();
         drop(head);
         core.wake();
         Ok((value, Some(receiver)))
+    }
+
+    /// Why the last batch could not be made durable; `None` while the disk takes writes. Reads and watches go on either
+    /// way, and so do attempts to write: the first that succeeds ends the outage.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Option<Error>> {
+        self.inner.core.health()
+    }
+
+    /// Tries whether the disk takes writes, without writing an object.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn probe(&self) -> Result<(), Error> {
+        if self.inner.committer.is_none() {
+            return Ok(());
+        }
+        let durable = {
+            let mut head = self.inner.core.head();
+            if head.closed {
+                return Err(Error::Closed);
+            }
+            head.pending.wait()
+        };
+        self.inner.core.wake();
+        durable.await.unwrap_or(Err(Error::Closed))
     }
 
     /// Follows the writes of a kind after a revision, in one namespace or in all.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use imbl::{OrdMap, Vector};
 
-use crate::{KindKey, ObjectKey, Options};
+use crate::{KindKey, Loaded, ObjectKey, Options};
 
 /// An object in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub struct Event {
 const EVENT_OVERHEAD: usize = 256;
 
 impl Event {
-    fn cost(&self) -> usize {
-        self.object.len() + EVENT_OVERHEAD
+    fn previous_bytes(&self) -> usize {
+        self.previous.as_ref().map_or(0, |record| record.bytes.len())
     }
 }
 
@@ -82,20 +82,36 @@ pub(crate) struct World {
     /// Revision of the last event dropped from `order`.
     pub(crate) forgotten: u64,
     log_bytes: usize,
-    /// Watches from before this revision are refused for kinds without events.
-    opened: u64,
+    /// Watches from before this revision are refused, whatever their kind.
+    pub(crate) floor: u64,
 }
 
 impl World {
-    /// The state read at start; watches from earlier than it are refused.
-    pub(crate) fn opened_at(revision: u64) -> Self {
-        Self { revision, opened: revision, forgotten: revision, ..Self::default() }
+    /// The state read at start. A watch of a kind may go on from its last write.
+    pub(crate) fn opened(loaded: Loaded) -> Self {
+        // Revision 0 means "any" to Kubernetes clients, so the empty store is at 1.
+        let revision = loaded.revision.max(1);
+        let mut world = Self { revision, floor: loaded.floor.max(1), forgotten: revision, ..Self::default() };
+        for (kind, last_write) in loaded.kinds {
+            let state = world.kind_mut(&kind);
+            state.compacted = state.compacted.max(last_write);
+        }
+        for (key, stored) in loaded.objects {
+            let key = world.shared(key);
+            let state = world.kind_mut(&key.kind);
+            let record = Record { key, revision: stored.revision, bytes: stored.bytes };
+            state.objects.insert(name_of(&record.key), Arc::new(record));
+        }
+        world
     }
 
-    /// Adds an object that was there at start, without an event.
-    pub(crate) fn restore(&mut self, record: Record) {
-        let state = self.kind_mut(&record.key.kind);
-        state.objects.insert(name_of(&record.key), Arc::new(record));
+    /// The same key with the text that other keys hold already: cluster, group, resource and namespace are kept once.
+    fn shared(&self, key: ObjectKey) -> ObjectKey {
+        let Some((kind, state)) = self.kinds.get_key_value(&key.kind) else { return key };
+        let name = name_of(&key);
+        let neighbour = state.objects.get_prev(&name).or_else(|| state.objects.get_next(&name));
+        let namespace = neighbour.map(|(neighbour, _)| &neighbour.namespace).filter(|found| **found == key.namespace);
+        ObjectKey { kind: kind.clone(), namespace: namespace.cloned().unwrap_or(key.namespace), name: key.name }
     }
 
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<&Arc<Record>> {
@@ -103,6 +119,7 @@ impl World {
     }
 
     pub(crate) fn put(&mut self, key: ObjectKey, revision: u64, bytes: Bytes) {
+        let key = self.shared(key);
         let record = Arc::new(Record { key: key.clone(), revision, bytes: bytes.clone() });
         let previous = self.kind_mut(&key.kind).objects.insert(name_of(&key), record);
         self.log(Event { revision, key, change: Change::Put, object: bytes, previous });
@@ -116,17 +133,22 @@ impl World {
     }
 
     fn log(&mut self, event: Event) {
+        // A state before that is shown by an event of the log is counted with that one.
+        let unseen = event.previous.as_ref().is_some_and(|record| record.revision <= self.forgotten);
+        let previous = if unseen { event.previous_bytes() } else { 0 };
+        self.log_bytes += event.object.len() + previous + EVENT_OVERHEAD;
         let event = Arc::new(event);
-        self.log_bytes += event.cost();
         self.kind_mut(&event.key.kind).log.push_back(event.clone());
         self.order.push_back(event);
     }
 
-    /// Drops the oldest events until the log is within its bounds.
+    /// Drops the oldest events, whole revisions of them, until the log is within its bounds.
     pub(crate) fn compact(&mut self, options: &Options) {
-        while self.order.len() > options.log_events || self.log_bytes > options.log_bytes {
+        let over = |world: &Self| world.order.len() > options.log_events || world.log_bytes > options.log_bytes;
+        let begun = |world: &Self| world.order.front().is_some_and(|event| event.revision == world.forgotten);
+        while over(self) || begun(self) {
             let Some(oldest) = self.order.pop_front() else { return };
-            self.log_bytes -= oldest.cost();
+            self.log_bytes = self.log_bytes.saturating_sub(self.held_by(&oldest));
             self.first += 1;
             self.forgotten = oldest.revision;
             let state = self.kind_mut(&oldest.key.kind);
@@ -137,6 +159,14 @@ impl World {
         }
     }
 
+    /// Bytes that the log no longer holds once its oldest event is gone. The object of a write that was written over
+    /// stays, as the state before of a later event.
+    fn held_by(&self, oldest: &Event) -> usize {
+        let current = self.get(&oldest.key).is_some_and(|record| record.bytes.as_ptr() == oldest.object.as_ptr());
+        let object = if current || oldest.change == Change::Delete { oldest.object.len() } else { 0 };
+        object + oldest.previous_bytes() + EVENT_OVERHEAD
+    }
+
     /// Position among all events of the first one after a revision.
     pub(crate) fn position_after(&self, revision: u64) -> u64 {
         self.first + position_after(&self.order, revision)
@@ -144,12 +174,12 @@ impl World {
 
     /// The earliest revision a watch of this kind may start from.
     pub(crate) fn compacted(&self, kind: &KindKey) -> u64 {
-        self.kinds.get(kind).map_or(self.opened, |state| state.compacted)
+        self.kinds.get(kind).map_or(self.floor, |state| state.compacted)
     }
 
     fn kind_mut(&mut self, kind: &KindKey) -> &mut KindState {
         if !self.kinds.contains_key(kind) {
-            let state = KindState { compacted: self.opened, ..KindState::default() };
+            let state = KindState { compacted: self.floor, ..KindState::default() };
             self.kinds.insert(kind.clone(), Arc::new(state));
         }
         Arc::make_mut(self.kinds.get_mut(kind).expect("it was just inserted"))
@@ -185,6 +215,11 @@ impl KindState {
     /// Position of the first event after a revision.
     pub(crate) fn position_after(&self, revision: u64) -> u64 {
         self.first + position_after(&self.log, revision)
+    }
+
+    /// Revision of the last write.
+    pub(crate) fn last_write(&self) -> u64 {
+        self.log.last().map_or(self.compacted, |event| event.revision)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use mainstay_store::{Backend, BackendError, Batch, Loaded, ObjectKey, Stored};
+use mainstay_store::{Backend, BackendError, Batch, KindKey, Loaded, ObjectKey, Stored};
 
 /// What the disk does with the next batches.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub(crate) enum Mood {
 pub(crate) struct State {
     pub(crate) mood: Mood,
     pub(crate) revision: u64,
+    pub(crate) kinds: BTreeMap<KindKey, u64>,
     pub(crate) objects: BTreeMap<ObjectKey, Stored>,
     pub(crate) commits: usize,
 }
@@ -39,6 +40,7 @@ impl State {
     fn apply(&mut self, batch: &Batch) {
         self.revision = batch.revision;
         self.commits += 1;
+        self.kinds.extend(batch.kinds.iter().map(|(kind, revision)| (kind.clone(), *revision)));
         for (key, stored) in &batch.writes {
             match stored {
                 Some(stored) => drop(self.objects.insert(key.clone(), stored.clone())),
@@ -51,19 +53,24 @@ impl State {
 impl Backend for Disk {
     fn load(&mut self) -> Result<Loaded, BackendError> {
         let state = self.0.lock().unwrap();
-        Ok(Loaded { revision: state.revision, objects: state.objects.clone().into_iter().collect() })
+        Ok(Loaded {
+            revision: state.revision,
+            floor: 1,
+            kinds: state.kinds.clone().into_iter().collect(),
+            objects: state.objects.clone().into_iter().collect(),
+        })
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), BackendError> {
         let mut state = self.0.lock().unwrap();
         match state.mood {
             Mood::Works => state.apply(batch),
-            Mood::Full => return Err(BackendError("no space left on device".into())),
+            Mood::Full => return Err(BackendError::Full("no space left on device".into())),
             Mood::Lies => {
                 state.apply(batch);
-                return Err(BackendError("input/output error".into()));
+                return Err(BackendError::Failed("input/output error".into()));
             }
-            Mood::DiesAfter(0) => return Err(BackendError("killed".into())),
+            Mood::DiesAfter(0) => return Err(BackendError::Failed("killed".into())),
             Mood::DiesAfter(left) => {
                 state.apply(batch);
                 state.mood = Mood::DiesAfter(left - 1);

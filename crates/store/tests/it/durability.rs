@@ -61,11 +61,55 @@ async fn a_full_disk_refuses_writes_and_recovers() {
     disk.set(Mood::Full);
     let error = put(&store, "a", "2").await.unwrap_err();
     assert!(error.is_retryable() && error.to_string().contains("no space left"), "{error}");
+    assert!(matches!(*store.health().borrow(), Some(Error::Full(_))));
     assert_eq!(text(&store, "a").as_deref(), Some("1"));
     assert_eq!(store.snapshot().revision(), revision);
     disk.set(Mood::Works);
     assert_eq!(put(&store, "a", "3").await.unwrap(), revision + 1);
     assert_eq!(text(&store, "a").as_deref(), Some("3"));
+    assert!(store.health().borrow().is_none());
+}
+
+#[tokio::test]
+async fn a_probe_finds_out_that_the_disk_takes_writes_again() {
+    let disk = Disk::default();
+    let store = over(&disk);
+    put(&store, "a", "1").await.unwrap();
+    let revision = store.snapshot().revision();
+    let mut health = store.health();
+    disk.set(Mood::Lies);
+    put(&store, "a", "2").await.unwrap_err();
+    health.wait_for(Option::is_some).await.unwrap();
+    assert!(store.probe().await.is_err());
+    disk.set(Mood::Works);
+    store.probe().await.unwrap();
+    assert!(health.borrow_and_update().is_none());
+    assert_eq!(store.snapshot().revision(), revision);
+    drop(store);
+    assert_eq!(text(&over(&disk), "a").as_deref(), Some("1"), "the refused write is taken back by the probe");
+}
+
+#[tokio::test]
+async fn watches_go_on_after_a_restart_unless_their_kind_was_written_since() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.redb");
+    let nodes = mainstay_store::KindKey::new("dev", "", "nodes");
+    let store = Store::open(&path, Options::default()).unwrap();
+    put(&store, "a", "1").await.unwrap();
+    let quiet = store.snapshot().revision();
+    crate::put_at(&store, nodes.object("", "n1")).await;
+    delete(&store, "a").await.unwrap();
+    crate::put_at(&store, nodes.object("", "n2")).await;
+    drop(store);
+
+    let store = Store::open(&path, Options::default()).unwrap();
+    assert!(store.watch(&kind(), None, quiet).is_err(), "its only object was deleted since");
+    let mut watch = store.watch(&kind(), None, quiet + 2).unwrap();
+    assert!(store.watch(&nodes, None, quiet + 2).is_err());
+    assert!(store.watch(&mainstay_store::KindKey::new("dev", "", "pods"), None, 1).is_ok(), "never written");
+    assert!(store.snapshot().rewind(&kind(), quiet + 2).is_ok());
+    put(&store, "b", "1").await.unwrap();
+    assert_eq!(&*watch.next().await.unwrap().key.name, "b");
 }
 
 #[tokio::test]

@@ -1,9 +1,20 @@
 //! Behaviour of the store as its users see it.
-#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a failed unwrap fails the test; tests write files that are damaged"
+)]
 
 mod backend;
+mod crash_points;
+mod damage;
 mod durability;
 mod fork;
+mod formats;
+mod medium;
+mod offline;
+mod small_disk;
 mod watch;
 
 use bytes::Bytes;
