@@ -18,8 +18,16 @@ const ADDRESSES: u32 = (1 << 20) - 12;
 const FIRST_PORT: u32 = 30_000;
 const PORTS: u32 = 2768;
 
+/// Group of what is in the store and is no object.
+const CLAIMS: &str = "internal.mainstay.dev";
+
 fn claims(cluster: &Arc<str>, what: &str) -> KindKey {
-    KindKey::new(cluster.clone(), "internal.mainstay.dev", what)
+    KindKey::new(cluster.clone(), CLAIMS, what)
+}
+
+/// Whether records of a kind are addresses, and no objects.
+pub(crate) fn is_claim(kind: &KindKey) -> bool {
+    &*kind.group == CLAIMS
 }
 
 /// Gives a Service the addresses it lacks, or leaves it without where it wants none. `None` when there is none left,
@@ -48,11 +56,13 @@ pub(crate) fn release(tx: &mut Transaction, cluster: &Arc<str>, old: &Value, new
     }
 }
 
-fn owner(service: &Value) -> String {
+/// How the holder of an address is named.
+pub(crate) fn owner(service: &Value) -> String {
     format!("{}/{}", object::namespace(service).unwrap_or_default(), object::name(service))
 }
 
-fn held(cluster: &Arc<str>, service: &Value) -> Vec<ObjectKey> {
+/// The addresses and node ports of a Service, as the store keeps them.
+pub(crate) fn held(cluster: &Arc<str>, service: &Value) -> Vec<ObjectKey> {
     let address = service.pointer("/spec/clusterIP").and_then(Value::as_str).filter(|ip| !matches!(*ip, "" | "None"));
     let address = address.map(|ip| claims(cluster, "clusterips").object("", ip));
     let ports = service.pointer("/spec/ports").and_then(Value::as_array).into_iter().flatten();

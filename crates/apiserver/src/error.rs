@@ -409,7 +409,10 @@ impl Classify for Error {
 
 impl From<mainstay_store::Error> for Error {
     fn from(error: mainstay_store::Error) -> Self {
-        Self::internal(error)
+        match error {
+            mainstay_store::Error::Full(_) => Self::plain(507, "InsufficientStorage", error.to_string()),
+            other => Self::internal(other),
+        }
     }
 }
 

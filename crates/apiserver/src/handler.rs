@@ -35,6 +35,7 @@ mod pods;
 mod read;
 mod reviews;
 mod root;
+mod snapshot;
 mod update;
 mod watch;
 
@@ -74,7 +75,10 @@ async fn answer(
     let Some(path) = ResourcePath::parse(parts.uri.path()) else {
         let (verb, path) = (root_verb(&parts.method), parts.uri.path());
         let attributes = Attributes { cluster: &cluster, verb, path, ..Attributes::default() };
-        admit(server, identity, (&parts, &attributes, ""), draft).await?;
+        let identity = admit(server, identity, (&parts, &attributes, ""), draft).await?;
+        if path == snapshot::PATH {
+            return snapshot::serve(server, &identity, &attributes);
+        }
         return root::serve(server, &cluster, &parts, &query);
     };
     let verb = verb(&parts.method, &path, &query).ok_or_else(Error::method_not_allowed)?;

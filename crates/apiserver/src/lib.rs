@@ -39,6 +39,7 @@ mod strategy;
 pub mod table;
 pub mod tls;
 mod validation;
+pub mod verify;
 mod write;
 mod yaml;
 

@@ -29,7 +29,7 @@ async fn serve(State(server): State<ApiServer>, request: Request<Body>) -> Reply
 async fn answer(server: ApiServer, request: Request<Body>) -> Result<Reply, Error> {
     let (mut parts, body) = request.into_parts();
     let (cluster, path) = split_cluster(parts.uri.path());
-    if let Some(reply) = health(path, &parts.uri) {
+    if let Some(reply) = health(&server, path, &parts.uri) {
         return Ok(reply);
     }
     let cluster: Arc<str> = cluster.unwrap_or(DEFAULT_CLUSTER).into();
@@ -52,8 +52,8 @@ async fn answer(server: ApiServer, request: Request<Body>) -> Result<Reply, Erro
 }
 
 /// Health is for everyone to ask.
-fn health(path: &str, uri: &Uri) -> Option<Reply> {
-    handler::health::answer(path, &Query::parse(uri.query().unwrap_or_default()).ok()?)
+fn health(server: &ApiServer, path: &str, uri: &Uri) -> Option<Reply> {
+    handler::health::answer(server.store(), path, &Query::parse(uri.query().unwrap_or_default()).ok()?)
 }
 
 fn with_path(uri: &Uri, path: &str) -> Result<Uri, Error> {

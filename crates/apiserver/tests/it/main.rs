@@ -8,6 +8,7 @@ mod clients;
 mod crud;
 mod definitions;
 mod exchanges;
+mod full_disk;
 mod https;
 mod kubectl;
 mod lifecycle;
