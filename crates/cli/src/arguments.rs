@@ -67,6 +67,8 @@ pub(crate) enum Command {
     App(App),
     /// Explain an error code or condition reason, such as ImagePullBackOff
     Explain(Explain),
+    /// Verify, save, restore or shrink what a server keeps
+    Store(Store),
     /// Measure
     Bench(Bench),
     /// Print a completion script for a shell
@@ -223,6 +225,50 @@ pub(crate) struct AppRollback {
 pub(crate) struct Explain {
     /// The code; all of them if left out
     pub(crate) code: Option<String>,
+}
+
+/// `mainstay store`.
+#[derive(Debug, Args)]
+pub(crate) struct Store {
+    #[command(subcommand)]
+    pub(crate) action: StoreAction,
+}
+
+/// What to do with a store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreAction {
+    /// Check everything in the store of a stopped server, or in a snapshot, without changing it
+    Verify(StoreVerify),
+    /// Save everything to a file; the server may run
+    Snapshot(StoreSnapshot),
+    /// Put a snapshot where a stopped server keeps its state
+    Restore(StoreRestore),
+    /// Make the file of a stopped server as small as what is in it
+    Compact,
+}
+
+/// `mainstay store verify`.
+#[derive(Debug, Args)]
+pub(crate) struct StoreVerify {
+    /// A snapshot, or a store's file; the data directory's store if left out
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `mainstay store snapshot`.
+#[derive(Debug, Args)]
+pub(crate) struct StoreSnapshot {
+    /// Where to write it; a file that is there is replaced. It holds secrets
+    pub(crate) file: PathBuf,
+}
+
+/// `mainstay store restore`.
+#[derive(Debug, Args)]
+pub(crate) struct StoreRestore {
+    /// The snapshot
+    pub(crate) file: PathBuf,
+    /// Replace the store that is there; it is kept beside
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// `mainstay completion`.

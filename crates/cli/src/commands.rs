@@ -8,5 +8,6 @@ pub(crate) mod get;
 pub(crate) mod inspect;
 pub(crate) mod new;
 pub(crate) mod status;
+pub(crate) mod store;
 pub(crate) mod up;
 pub(crate) mod wait;

@@ -29,6 +29,12 @@ pub(crate) enum Error {
     NotLive { app: String, seconds: u64, state: String },
     #[error("the sync of {app} ended as {phase}: {message}")]
     SyncFailed { app: String, phase: String, message: String },
+    #[error("failed to work on the store")]
+    Store(#[source] mainstay_server::Error),
+    #[error("{} is damaged: {findings} findings", path.display())]
+    Damaged { path: PathBuf, findings: usize },
+    #[error("failed to read the snapshot from the server")]
+    Snapshot(#[source] Box<kube::Error>),
     #[error("{0}")]
     Refused(String),
     #[error("failed to use git")]
@@ -53,12 +59,16 @@ impl Error {
             Self::NotLive { app, .. } | Self::SyncFailed { app, .. } => {
                 return Some(format!("`mainstay why {app}` tells what is in the way"));
             }
-            Self::Server(mainstay_server::Error::Store(_)) => {
+            Self::Server(error) if error.is_locked() => {
                 "if one runs already, use it or stop it; --data-dir starts another one elsewhere"
             }
             Self::Server(mainstay_server::Error::Listen { .. }) => {
                 "is it a mainstay that runs already? `mainstay get` tells; --listen 127.0.0.1:0 takes any free port"
             }
+            Self::Store(error) if error.is_locked() => {
+                "stop the server first; `mainstay store snapshot FILE` works while it runs"
+            }
+            Self::Damaged { .. } => mainstay_server::store::REMEDY,
             _ => return None,
         };
         Some(hint.to_owned())

@@ -59,6 +59,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Timeline(app) => commands::inspect::timeline(&common, app).await,
         Command::App(app) => commands::app::run(&common, app).await,
         Command::Explain(explain) => commands::explain::run(&common, explain),
+        Command::Store(store) => commands::store::run(&common, store).await,
         Command::Bench(bench) => commands::bench::run(&common, bench).await,
         Command::Completion(completion) => {
             commands::completion::run(&completion);

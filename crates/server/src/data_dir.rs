@@ -31,7 +31,12 @@ impl DataDir {
     }
 
     pub(crate) fn store(&self) -> PathBuf {
-        self.path.join("store.redb")
+        Self::store_of(&self.path)
+    }
+
+    /// The store's file in a directory.
+    pub(crate) fn store_of(path: &Path) -> PathBuf {
+        path.join("store.redb")
     }
 
     pub(crate) fn repositories(&self) -> PathBuf {

@@ -23,8 +23,24 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The store cannot be opened.
-    #[error("failed to use the data directory, which only one server at a time may")]
+    #[error("failed to use the data directory")]
     Store(#[source] mainstay_store::Error),
+    /// A snapshot cannot be used.
+    #[error("failed to use the snapshot {}", path.display())]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: mainstay_store::Error,
+    },
+    /// A snapshot holds what no server wrote.
+    #[error("failed to use the snapshot {}: {findings}", path.display())]
+    StrangeSnapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        findings: String,
+    },
     /// The API server cannot start.
     #[error("failed to start the API server")]
     ApiServer(#[source] mainstay_apiserver::Error),
@@ -53,4 +69,12 @@ pub enum Error {
     /// A task of the start was stopped.
     #[error("failed to start: {0}")]
     Stopped(String),
+}
+
+impl Error {
+    /// Whether another server has the data directory.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Store(mainstay_store::Error::Locked { .. }))
+    }
 }

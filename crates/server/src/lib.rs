@@ -12,8 +12,10 @@ mod engines;
 mod error;
 mod hosts;
 mod plain;
+mod recovery;
 mod seed;
 mod server;
+pub mod store;
 
 pub use audit::AuditLog;
 pub use bootstrap::info_key;

@@ -23,7 +23,7 @@ use crate::data_dir::DataDir;
 use crate::engines::Engines;
 use crate::hosts::{Hosts, hostname};
 use crate::seed::IN_CLUSTER_URL;
-use crate::{Error, access, plain, seed};
+use crate::{Error, access, plain, recovery, seed};
 
 /// The member clusters of an embedded fleet: one per environment.
 pub const MEMBERS: [&str; 3] = ["dev", "staging", "production"];
@@ -263,6 +263,7 @@ async fn start_api(directory: &DataDir, options: &Options, url: String) -> Resul
         open_store(&directory.store(), &options.seams.clock).await?
     };
     let seams = &options.seams;
+    tokio::spawn(recovery::run(store.clone(), seams.clock.clone(), seams.shutdown.clone()));
     let mut api_options = mainstay_apiserver::Options::new(seams.clock.clone(), seams.ids.clone());
     api_options.controllers.extend(access::controllers());
     api_options.external_url = Some(url);
