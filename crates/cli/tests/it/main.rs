@@ -7,12 +7,14 @@
 )]
 
 mod app;
+mod crash;
 mod explain;
 mod get;
 mod kill;
 mod new_application;
 mod platform;
 mod push;
+mod store;
 mod up;
 mod usage;
 mod why;
