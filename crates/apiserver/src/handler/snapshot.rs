@@ -27,7 +27,7 @@ pub(crate) fn serve(server: &ApiServer, identity: &Identity, attributes: &Attrib
     }
     // Everything of every cluster, secrets included, whatever the rules of this one allow.
     if !identity.is_master() {
-        return Err(Error::not_allowed(&identity.user, attributes, "");
+        return Err(Error::not_allowed(&identity.user, attributes, ""));
     }
     let (sender, mut receiver) = mpsc::channel(PIECES);
     let snapshot = server.snapshot();
