@@ -24,7 +24,7 @@ pub struct Options {
     pub binary: PathBuf,
     /// Kills.
     pub rounds: usize,
-    /// Longest time of load before a kill.
+    /// Longest time of load before a kill, from the first write that is acknowledged.
     pub longest: Duration,
     /// Where the moments and the writes come from.
     pub seed: u64,
@@ -121,6 +121,7 @@ async fn one_round(
     let start = process.ready_after();
     model.compare(&process.client().await?).await?;
     let load = Load::begin(&process, model).await?;
+    load.answered().await?;
     tokio::time::sleep(moment).await;
     process.kill().await?;
     let acknowledged = load.end(model).await?;

@@ -2,16 +2,18 @@
 //! It must not judge: it notes what was asked and what was answered.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::AsyncBufReadExt;
 use futures::StreamExt;
 use http::Request;
 use kube::Client;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::model::{Key, Known, Model, Writer, content, version};
-use super::process::Process;
+use super::process::{PATIENCE, Process};
 
 pub(crate) const NAMESPACE: &str = "default";
 /// Names that one client writes to: few, so that each is made, changed and deleted often.
@@ -21,6 +23,7 @@ const FILLER_BYTES: u64 = 2000;
 
 /// Writers and a watcher at work.
 pub(crate) struct Load {
+    first_answer: Arc<Notify>,
     writers: Vec<JoinHandle<Result<Writer, String>>>,
     watcher: JoinHandle<Result<u64, String>>,
 }
@@ -28,11 +31,18 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) async fn begin(process: &Process, model: &mut Model) -> Result<Self, String> {
         let watcher = tokio::spawn(watch(process.client().await?, model.highest));
+        let first_answer = Arc::new(Notify::new());
         let mut writers = Vec::new();
         for (number, writer) in std::mem::take(&mut model.writers).into_iter().enumerate() {
-            writers.push(tokio::spawn(write(process.client().await?, number, writer)));
+            writers.push(tokio::spawn(write(process.client().await?, first_answer.clone(), number, writer)));
         }
-        Ok(Self { writers, watcher })
+        Ok(Self { first_answer, writers, watcher })
+    }
+
+    /// Waits until a write was acknowledged; an error if that takes too long.
+    pub(crate) async fn answered(&self) -> Result<(), String> {
+        let answered = tokio::time::timeout(PATIENCE, self.first_answer.notified()).await;
+        answered.map_err(|_| format!("no write is answered within {} s", PATIENCE.as_secs()))
     }
 
     /// Once the server is dead; answers how many writes were acknowledged.
@@ -87,12 +97,15 @@ struct Write {
     outcome: BTreeMap<Key, Option<Value>>,
 }
 
-async fn write(client: Client, number: usize, mut writer: Writer) -> Result<Writer, String> {
+async fn write(client: Client, first_answer: Arc<Notify>, number: usize, mut writer: Writer) -> Result<Writer, String> {
     loop {
         let write = next(&mut writer, number);
         writer.unanswered = write.outcome;
         match send(&client, write.method, &write.path, &write.body).await {
-            Ok(answer) => acknowledge(&mut writer, &answer),
+            Ok(answer) => {
+                acknowledge(&mut writer, &answer);
+                first_answer.notify_one();
+            }
             Err(Failure::Gone) => return Ok(writer),
             Err(Failure::Answer(said)) => return Err(said),
         }

@@ -11,8 +11,8 @@ use tokio::process::{Child, Command};
 
 /// The cluster that is written to.
 const CLUSTER: &str = "dev";
-/// How long a start may take: a debug build on a busy machine takes seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a start or an answer may take: a debug build on a busy machine takes seconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// What a server says, in the data directory. Nobody reads while it runs, so it is no pipe.
 const LOG: &str = "crash-server.log";
 

