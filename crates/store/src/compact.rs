@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use redb::backends::FileBackend;
 use redb::{Builder, Database};
 
-use crate::file::{self, beside, put_in_place, sync_folder};
+use crate::file::{self, beside, put_where_none_is, sync_folder};
 use crate::rows::{Writer, failed, upgrade};
 use crate::{BackendError, Batch, Error, Loaded, Options, Snapshot, Stored};
 
@@ -136,13 +136,13 @@ fn finish(running: Running, path: &Path) -> Result<Database, Error> {
     }
 }
 
-/// Makes a new, empty store's file; it gets its name once it is whole.
+/// Makes a new, empty store's file; it gets its name once it is whole, unless another process was faster.
 pub(crate) fn create(path: &Path, cache_bytes: usize) -> Result<Database, Error> {
-    let made = beside(path, "new");
+    let made = beside(path, &format!("new-{}", std::process::id()));
     let empty = Snapshot::of(Loaded::default());
     let database = build(&made, &empty, cache_bytes, &AtomicBool::new(false));
     let database = database.map_err(|error| Error::open(path, error))?;
-    put_in_place(&made, path)?;
+    put_where_none_is(&made, path)?;
     Ok(database)
 }
 

@@ -169,6 +169,21 @@ pub(crate) fn put_in_place(from: &Path, to: &Path) -> Result<(), Error> {
     sync_folder(to)
 }
 
+/// Gives a file, whose content is durable, a name that no other file may have. A second process that makes a store in the
+/// same place at the same time is refused.
+pub(crate) fn put_where_none_is(from: &Path, to: &Path) -> Result<(), Error> {
+    match std::fs::hard_link(from, to) {
+        Ok(()) => remove(from)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            remove(from)?;
+            return Err(Error::Locked { path: to.to_owned() });
+        }
+        // A file system without links.
+        Err(_) => std::fs::rename(from, to).map_err(Error::file("rename to", to))?,
+    }
+    sync_folder(to)
+}
+
 /// Makes the names in a file's folder durable.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -40,8 +40,8 @@ impl RedbBackend {
         let file = path.to_owned();
         let opener: Opener = Box::new(move |builder| open_file(&file, builder));
         let mut backend = Self::new(opener, Some(path.to_owned()), options.clone());
-        Compaction::clean_up(path)?;
-        if std::fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+        let length = std::fs::metadata(path).map(|file| file.len()).ok();
+        if length.is_some_and(|length| length > 0) {
             let contents = read_untouched(path, options.cache_bytes)?;
             backend.durable = contents.loaded.revision;
             backend.loaded = Some(contents.loaded);
@@ -50,8 +50,12 @@ impl RedbBackend {
                 Opening::Failed(error) => Error::open(path, error),
             })?);
         } else {
+            // An empty file is no store yet.
+            length.map_or(Ok(()), |_| file::remove(path))?;
             backend.database = Some(Handle::new(compact::create(path, options.cache_bytes)?));
         }
+        // Only whoever holds the store may delete what an earlier holder left.
+        Compaction::clean_up(path)?;
         Ok(backend)
     }
 
