@@ -54,7 +54,11 @@ impl Snapshot {
         let mut total = Total::default();
         loop {
             match take(reader)? {
-                [OBJECT] => loaded.objects.push(read_object(reader, &mut total)?),
+                [OBJECT] => {
+                    let before = loaded.objects.last().map(|(key, _)| key);
+                    let object = read_object(reader, &mut total, before)?;
+                    loaded.objects.push(object);
+                }
                 [END] => break,
                 _ => return Err(Damage::of(format!("object {}", total.objects + 1), "it does not begin as one").into()),
             }
@@ -83,7 +87,11 @@ impl Total {
     }
 }
 
-fn read_object(reader: &mut impl Read, total: &mut Total) -> Result<(ObjectKey, Stored), BackendError> {
+fn read_object(
+    reader: &mut impl Read,
+    total: &mut Total,
+    before: Option<&ObjectKey>,
+) -> Result<(ObjectKey, Stored), BackendError> {
     let place = format!("object {}", total.objects + 1);
     let key = read_sized(reader, MAX_KEY)?;
     let bytes = read_sized(reader, u32::MAX)?;
@@ -92,7 +100,7 @@ fn read_object(reader: &mut impl Read, total: &mut Total) -> Result<(ObjectKey, 
     if sum != checksum(&key, revision, &bytes) {
         return Err(Damage::of(place, "the checksum is wrong").into());
     }
-    let key = ObjectKey::decode(&key).ok_or_else(|| Damage::of(place, "the key is none"))?;
+    let key = ObjectKey::decode_after(&key, before).ok_or_else(|| Damage::of(place, "the key is none"))?;
     total.add(sum);
     Ok((key, Stored { revision, bytes: bytes.into() }))
 }

@@ -64,10 +64,26 @@ impl ObjectKey {
     /// Reads what [`ObjectKey::encode`] wrote; `None` if it is anything else.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
+        Self::decode_after(bytes, None)
+    }
+
+    /// As [`ObjectKey::decode`]; parts that are those of the key before share its text, since keys come in order.
+    pub(crate) fn decode_after(bytes: &[u8], before: Option<&Self>) -> Option<Self> {
         let mut parts = std::str::from_utf8(bytes).ok()?.split('\0');
-        let kind = KindKey::new(parts.next()?, parts.next()?, parts.next()?);
-        let key = kind.object(parts.next()?, parts.next()?);
-        parts.next().is_none().then_some(key)
+        let mut next = |known: Option<&Arc<str>>| -> Option<Arc<str>> {
+            let part = parts.next()?;
+            Some(match known {
+                Some(known) if **known == *part => known.clone(),
+                _ => Arc::from(part),
+            })
+        };
+        let kind = before.map(|key| &key.kind);
+        let cluster = next(kind.map(|kind| &kind.cluster))?;
+        let group = next(kind.map(|kind| &kind.group))?;
+        let resource = next(kind.map(|kind| &kind.resource))?;
+        let namespace = next(before.map(|key| &key.namespace))?;
+        let name = next(None)?;
+        parts.next().is_none().then_some(Self { kind: KindKey { cluster, group, resource }, namespace, name })
     }
 }
 
@@ -100,6 +116,11 @@ mod tests {
             assert_eq!(ObjectKey::decode(&key.encode()), Some(key));
         }
         assert_eq!(ObjectKey::decode(b"a\0b"), None);
+        let (a, b) =
+            (KindKey::new("dev", "", "pods").object("x", "a"), KindKey::new("dev", "", "pods").object("y", "a"));
+        let after = ObjectKey::decode_after(&b.encode(), Some(&a)).unwrap();
+        assert_eq!(after, b);
+        assert!(Arc::ptr_eq(&after.kind.resource, &a.kind.resource) && !Arc::ptr_eq(&after.namespace, &a.namespace));
         let kind = KindKey::new("dev", "", "nodes");
         assert_eq!(KindKey::decode(&kind.encode()), Some(kind));
         assert_eq!(KindKey::decode(b"a\0b\0c\0d"), None);

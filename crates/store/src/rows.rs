@@ -289,7 +289,9 @@ fn read_2(reading: &ReadTransaction) -> Result<Contents, BackendError> {
     for row in reading.open_table(RECORDS).map_err(failed)?.iter().map_err(failed)? {
         let (key, value) = row.map_err(failed)?;
         counted.add(value.value());
-        match (ObjectKey::decode(key.value()), decode(key.value(), value.value())) {
+        let before = contents.loaded.objects.last().map(|(key, _)| key);
+        let decoded = ObjectKey::decode_after(key.value(), before);
+        match (decoded, decode(key.value(), value.value())) {
             (Some(key), Some((_, revision, bytes))) => {
                 contents.loaded.objects.push((key, Stored { revision, bytes: Bytes::copy_from_slice(bytes) }));
             }

@@ -97,7 +97,6 @@ impl World {
             state.compacted = state.compacted.max(last_write);
         }
         for (key, stored) in loaded.objects {
-            let key = world.shared(key);
             let state = world.kind_mut(&key.kind);
             let record = Record { key, revision: stored.revision, bytes: stored.bytes };
             state.objects.insert(name_of(&record.key), Arc::new(record));
