@@ -62,6 +62,14 @@ static UNOWNED: LazyLock<FieldSet> = LazyLock::new(|| {
     set
 });
 
+/// An object with what a configuration says merged into it, lists by their keys, without a word on who owns what.
+#[must_use]
+pub fn merged(schema: &Schema, live: &Value, config: &Value) -> Value {
+    let mut merged = live.clone();
+    merge::merge(Typed::root(schema), &mut merged, config);
+    merged
+}
+
 /// What everyone who writes an object says about the write.
 #[derive(Clone, Copy, Debug)]
 pub struct Writer<'a> {

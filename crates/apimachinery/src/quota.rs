@@ -1,13 +1,22 @@
 //! What objects use of a ResourceQuota: one meaning for the controller that counts and for the server that refuses.
 //! It must not know where objects are. Upstream: `pkg/quota/v1/evaluator/core`.
 
+mod charge;
+mod scope;
+
 use serde_json::Value;
+
+pub use charge::charge;
+pub use scope::in_scope;
 
 use crate::quantity::Quantity;
 
 /// Names of a quota for the number of objects of a resource, from before `count/…` existed.
 const COUNTED: [&str; 7] =
     ["pods", "services", "secrets", "configmaps", "persistentvolumeclaims", "resourcequotas", "replicationcontrollers"];
+
+/// Stands in an entry between the name of a storage class and what is counted of its claims.
+const STORAGE_CLASS: &str = ".storageclass.storage.k8s.io/";
 
 /// The resource whose objects an entry of `spec.hard` counts, with its group: `pods` for `requests.cpu`,
 /// `deployments.apps` for `count/deployments.apps`. `None` for an entry that is not known.
@@ -20,6 +29,7 @@ pub fn counted_resource(entry: &str) -> Option<&str> {
         _ if COUNTED.contains(&entry) => Some(entry),
         "services.loadbalancers" | "services.nodeports" => Some("services"),
         "requests.storage" => Some("persistentvolumeclaims"),
+        _ if entry.contains(STORAGE_CLASS) => Some("persistentvolumeclaims"),
         "cpu" | "memory" | "ephemeral-storage" => Some("pods"),
         _ if entry.starts_with("requests.") || entry.starts_with("limits.") => Some("pods"),
         _ => None,
@@ -30,6 +40,10 @@ pub fn counted_resource(entry: &str) -> Option<&str> {
 #[must_use]
 pub fn usage(entry: &str, object: &Value) -> Quantity {
     let one = |counts: bool| Quantity::from_units(i64::from(counts));
+    if let Some((class, what)) = entry.split_once(STORAGE_CLASS) {
+        let of_class = text(object, "/spec/storageClassName") == Some(class);
+        return if of_class { usage(what, object) } else { Quantity::default() };
+    }
     match entry {
         _ if entry.starts_with("count/") => one(true),
         "pods" => one(!is_finished(object)),
@@ -39,29 +53,6 @@ pub fn usage(entry: &str, object: &Value) -> Quantity {
         _ if COUNTED.contains(&entry) => one(true),
         _ => usage_of_pod(entry, object),
     }
-}
-
-/// Why a new object of a resource (with its group, as in [`counted_resource`]) is over a quota, in upstream's words;
-/// `None` if it fits. `used` gives how much of an entry is used without it.
-///
-/// An entry that the object uses nothing of never stands in its way.
-#[must_use]
-pub fn refusal(quota: &Value, resource: &str, object: &Value, used: impl Fn(&str) -> Quantity) -> Option<String> {
-    let hard = quota.pointer("/spec/hard").and_then(Value::as_object)?;
-    let [mut requested, mut before, mut limited] = [const { Vec::new() }; 3];
-    for (entry, limit) in hard.iter().filter(|(entry, _)| counted_resource(entry) == Some(resource)) {
-        let (more, limit) = (usage(entry, object), quantity(Some(limit)));
-        let known = used(entry);
-        if !more.is_zero() && known + more > limit {
-            requested.push(format!("{entry}={more}"));
-            before.push(format!("{entry}={known}"));
-            limited.push(format!("{entry}={limit}"));
-        }
-    }
-    let [requested, before, limited] = [requested, before, limited].map(|parts| parts.join(","));
-    let name = crate::object::name(quota);
-    let why = format!("exceeded quota: {name}, requested: {requested}, used: {before}, limited: {limited}");
-    (!requested.is_empty()).then_some(why)
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -90,9 +81,21 @@ fn usage_of_pod(entry: &str, pod: &Value) -> Quantity {
         _ => ("requests", entry),
     };
     let of = |container: &Value| quantity(container.pointer(&format!("/resources/{kind}/{name}")));
-    let together: Quantity = items(pod, "/spec/containers").map(of).sum();
-    // Init containers run alone, one after the other.
-    items(pod, "/spec/initContainers").map(of).fold(together, Ord::max)
+    let mut together: Quantity = items(pod, "/spec/containers").map(of).sum();
+    // Init containers run alone, one after the other, but beside the sidecars started before them.
+    let (mut sidecars, mut most) = (Quantity::default(), Quantity::default());
+    for container in items(pod, "/spec/initContainers") {
+        if container.get("restartPolicy").is_some_and(|policy| policy == "Always") {
+            sidecars = sidecars + of(container);
+            together = together + of(container);
+            most = most.max(sidecars);
+        } else {
+            most = most.max(sidecars + of(container));
+        }
+    }
+    let overhead = quantity(pod.pointer(&format!("/spec/overhead/{name}")));
+    let used = together.max(most);
+    if used.is_zero() && kind == "limits" { used } else { used + overhead }
 }
 
 fn quantity(value: Option<&Value>) -> Quantity {
@@ -129,16 +132,5 @@ mod tests {
         assert_eq!(usage("requests.storage", &claim).to_string(), "2Gi");
         assert_eq!(counted_resource("count/deployments.apps"), Some("deployments.apps"));
         assert_eq!(counted_resource("odd"), None);
-    }
-
-    #[test]
-    fn a_refusal_names_only_what_is_over() {
-        let quota =
-            json!({"metadata": {"name": "q"}, "spec": {"hard": {"pods": "1", "requests.cpu": "1", "services": "0"}}});
-        let used = |entry: &str| if entry == "pods" { Quantity::from_units(1) } else { Quantity::default() };
-        let why = "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1";
-        assert_eq!(refusal(&quota, "pods", &pod("Running"), used).as_deref(), Some(why));
-        assert_eq!(refusal(&quota, "pods", &pod("Running"), |_| Quantity::default()), None);
-        assert_eq!(refusal(&quota, "secrets", &json!({}), used), None);
     }
 }

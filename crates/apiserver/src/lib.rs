@@ -27,7 +27,6 @@ mod negotiate;
 pub mod openapi;
 mod options;
 mod protobuf;
-mod quota;
 mod rbac;
 pub mod registry;
 mod respond;
@@ -43,7 +42,7 @@ pub mod verify;
 mod write;
 mod yaml;
 
-pub use admission::{Admission, AdmissionRequest, Operation};
+pub use admission::{Admission, AdmissionRequest, Exemptions, Operation, Resolve, WebhookClient};
 pub use audit::{Audit, Level, Policy as AuditPolicy, PolicyError};
 pub use authn::Anonymous;
 pub use authn::keys::{KeyError, SigningKey, SigningKeys};

@@ -10,7 +10,7 @@ use mainstay_store::{KindKey, Snapshot, Store};
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::admission::Chain;
+use crate::admission::{Chain, Configurations, Exemptions, WebhookClient};
 use crate::audit::Audit;
 use crate::authn::Anonymous;
 use crate::authn::keys::SigningKeys;
@@ -35,6 +35,12 @@ pub struct Options {
     pub ids: Ids,
     /// Admission functions, in the order they run.
     pub admission: Chain,
+    /// Who is not held to the Pod Security Standards.
+    pub pod_security_exemptions: Exemptions,
+    /// Whether pods must name an account that exists and get its token: the plugin `ServiceAccount`.
+    pub service_account_admission: bool,
+    /// How admission webhooks are called.
+    pub webhook_client: WebhookClient,
     /// Who decides who may do what.
     pub authorization: Authorization,
     /// Controllers that every cluster gets a role for, as service accounts of [`Identity::controller`].
@@ -68,6 +74,9 @@ impl Options {
             clock,
             ids,
             admission: Vec::new(),
+            pod_security_exemptions: Exemptions::default(),
+            service_account_admission: false,
+            webhook_client: WebhookClient::default(),
             authorization: Authorization::default(),
             controllers: vec![Controller { name: "apiserver", rules: crate::lifecycle::rules() }],
             anonymous: Anonymous::default(),
@@ -98,18 +107,34 @@ struct Inner {
     options: Options,
     rbac: Rbac,
     service_accounts: ServiceAccounts,
+    configurations: Configurations,
     calls: AtomicU64,
 }
 
 impl Inner {
     fn new(store: Store, registry: Registry, options: Options) -> Arc<Self> {
         let (rbac, service_accounts) = (Rbac::default(), ServiceAccounts::default());
-        Arc::new(Self { store, registry, options, rbac, service_accounts, calls: AtomicU64::new(0) })
+        let (configurations, calls) = (Configurations::default(), AtomicU64::new(0));
+        Arc::new(Self { store, registry, options, rbac, service_accounts, configurations, calls })
     }
 }
 
 /// Namespaces that every cluster has from its start.
 const INITIAL_NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
+/// Priority classes that every cluster has from its start, as `scheduling.SystemPriorityClasses`.
+const SYSTEM_PRIORITY_CLASSES: [(&str, i64, &str); 2] = [
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+];
 
 impl ApiServer {
     /// A server over what the store holds.
@@ -128,8 +153,8 @@ impl ApiServer {
         Ok(server)
     }
 
-    /// Makes a logical cluster with its initial namespaces, roles and bindings; of one that exists, writes what is
-    /// missing.
+    /// Makes a logical cluster with its initial namespaces, priority classes, roles and bindings; of one that exists,
+    /// writes what is missing.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -138,6 +163,16 @@ impl ApiServer {
             if !self.has_namespace(name, namespace) {
                 let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
                 self.create_as_system(name, "/api/v1/namespaces", &object).await?;
+            }
+        }
+        for (class, value, description) in SYSTEM_PRIORITY_CLASSES {
+            let key = KindKey::new(name, "scheduling.k8s.io", "priorityclasses").object("", class);
+            if self.snapshot().get(&key).is_none() {
+                let object = json!({
+                    "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": class},
+                    "value": value, "description": description,
+                });
+                self.create_as_system(name, "/apis/scheduling.k8s.io/v1/priorityclasses", &object).await?;
             }
         }
         let written = self.store().transact(|tx| {
@@ -256,6 +291,10 @@ impl ApiServer {
 
     pub(crate) fn service_accounts(&self) -> &ServiceAccounts {
         &self.inner.service_accounts
+    }
+
+    pub(crate) fn configurations(&self) -> &Configurations {
+        &self.inner.configurations
     }
 
     pub(crate) fn options(&self) -> &Options {

@@ -173,24 +173,9 @@ fn namespace(object: &mut Value) {
     }
 }
 
-/// As the pod strategy and the admission plugins `Priority` and `DefaultTolerationSeconds`.
 fn pod(object: &mut Value) {
     let class = qos_class(&object["spec"]);
     object["status"] = json!({"phase": "Pending", "qosClass": class});
-    let Some(spec) = object["spec"].as_object_mut() else { return };
-    spec.entry("priority").or_insert_with(|| json!(0));
-    spec.entry("preemptionPolicy").or_insert_with(|| json!("PreemptLowerPriority"));
-    let tolerations = spec.entry("tolerations").or_insert_with(|| json!([]));
-    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
-        let Some(list) = tolerations.as_array_mut() else { return };
-        let covers = |known: &Value| {
-            let of_key = known.get("key").is_none_or(|given| given == key);
-            of_key && known.get("effect").is_none_or(|effect| effect == "NoExecute")
-        };
-        if !list.iter().any(covers) {
-            list.push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
-        }
-    }
 }
 
 /// As `qos.ComputePodQOS`.

@@ -20,6 +20,9 @@ pub(crate) fn check(call: &Call, new: &Value, old: Option<&Value>) -> Result<(),
     if let Some(custom) = &call.resource.custom {
         errors.extend(custom::check(custom, new, old, call.subresource_str()));
     }
+    if &*call.resource.group == "admissionregistration.k8s.io" {
+        errors.extend(crate::admission::check_policy(&call.resource.kind, new, old));
+    }
     if crate::crd::is_definition(&call.resource) {
         errors.extend(definition::check(new, old));
     }

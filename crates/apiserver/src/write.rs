@@ -5,12 +5,12 @@ use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, object};
 use mainstay_store::{KindKey, Record, Transaction};
 use serde_json::Value;
 
-use crate::admission::{self, Operation};
+use crate::admission::{self, Operation, resource_quota};
 use crate::call::Call;
 use crate::convert::{parse, to_served, to_stored};
 use crate::options::WriteOptions;
 use crate::respond::encode_to_keep;
-use crate::{Error, addresses, managers, quota, rbac, strategy, validation};
+use crate::{Error, addresses, managers, rbac, strategy, validation};
 
 /// What a write led to.
 pub(crate) struct Written {
@@ -59,13 +59,14 @@ pub(crate) async fn create(
     if ownership == Ownership::Writer {
         object = managers::update(call, options, None, object);
     }
-    let chain = &call.server.options().admission;
-    admission::mutate(chain, &call.admission(Operation::Create, &name, None), &mut object)?;
+    let mut warnings = admission::mutate(call, call.admission(Operation::Create, &name, None), &mut object).await?;
     rbac::escalation::check(call, None, &object)?;
     strategy::prepare_create(&call.resource, &mut object, call.server.options().ids.uid(), &call.now());
     validation::check(call, &object, None)?;
-    let warnings = admission::validate(chain, &call.admission(Operation::Create, &name, None), Some(&object))?;
+    let more = admission::validate(call, call.admission(Operation::Create, &name, None), Some(&object)).await?;
+    warnings.extend(more);
     let object = if options.dry_run {
+        resource_quota::check(call, &object, None)?;
         check_free(call, call.server.snapshot().get(&call.object_key(&name)), &name)?;
         object
     } else {
@@ -103,10 +104,10 @@ async fn insert(call: &Call, object: Value) -> Result<Value, Error> {
     let name = object::name(&object).to_owned();
     let key = call.object_key(&name);
     let result = call.server.store().transact(|tx| {
-        check_free(call, tx.get(&key), &name)?;
         check_namespace(call, tx.get(&namespace_key(call)), &name)?;
         let mut stored = to_stored(&call.resource, object);
-        quota::check(call, tx, &stored)?;
+        resource_quota::charge(call, tx, &stored, None)?;
+        check_free(call, tx.get(&key), &name)?;
         side_effects(call, tx, None, Some(&mut stored))?;
         put(call, tx, &mut stored)?;
         Ok(to_served(&call.resource, stored))
@@ -170,7 +171,7 @@ pub(crate) async fn change(
         let old = to_served(&call.resource, parse(&record.bytes));
         let desired = desire(&old)?;
         let warnings = desired.warnings;
-        let (new, more) = finish(call, options, &old, (desired.object, desired.ownership))?;
+        let (new, more) = finish(call, options, &old, (desired.object, desired.ownership)).await?;
         let warnings = warnings.into_iter().chain(more).collect();
         if options.dry_run || (same(&old, &new) && !is_ready_to_go(&new)) {
             return Ok(Written { object: new, warnings, created: false });
@@ -184,7 +185,7 @@ pub(crate) async fn change(
 }
 
 /// From what is desired to what is written.
-fn finish(
+async fn finish(
     call: &Call,
     options: &WriteOptions,
     old: &Value,
@@ -201,15 +202,18 @@ fn finish(
         new = managers::update(call, options, Some(old), new);
     }
     let name = object::name(old).to_owned();
-    let chain = &call.server.options().admission;
-    admission::mutate(chain, &call.admission(Operation::Update, &name, Some(old)), &mut new)?;
+    let mut warnings = admission::mutate(call, call.admission(Operation::Update, &name, Some(old)), &mut new).await?;
     strategy::prepare_update(&call.resource, old, &mut new, call.subresource_str());
     if same(old, &new) {
         return Ok((old.clone(), Vec::new()));
     }
     rbac::escalation::check(call, Some(old), &new)?;
     validation::check(call, &new, Some(old))?;
-    let warnings = admission::validate(chain, &call.admission(Operation::Update, &name, Some(old)), Some(&new))?;
+    let more = admission::validate(call, call.admission(Operation::Update, &name, Some(old)), Some(&new)).await?;
+    warnings.extend(more);
+    if options.dry_run {
+        resource_quota::check(call, &new, Some(old))?;
+    }
     Ok((new, warnings))
 }
 
@@ -269,6 +273,7 @@ async fn replace(call: &Call, read: &Record, old: &Value, new: Value) -> Result<
             remove(call, tx, &before, stored)?;
             return Ok(Attempt::Done(answer));
         }
+        resource_quota::charge(call, tx, &stored, Some(&before))?;
         side_effects(call, tx, Some(&before), Some(&mut stored))?;
         put(call, tx, &mut stored)?;
         Ok(Attempt::Done(to_served(&call.resource, stored)))

@@ -20,7 +20,7 @@ pub(crate) const ORDERED: &str = "@ordered";
 
 /// Names before a dot that are libraries, as in `base64.encode(x)`, not variables.
 const LIBRARIES: &[&str] =
-    &["base64", "cel", "hash", "json", "lists", "math", "optional", "random", "regex", "sets", "strings"];
+    &["base64", "cel", "hash", "json", "jsonpatch", "lists", "math", "optional", "random", "regex", "sets", "strings"];
 
 /// Identifiers that name types, as in `type(x) == int`.
 const TYPES: &[&str] =

@@ -6,6 +6,7 @@
 mod comprehension;
 mod declarations;
 mod infer;
+mod literal;
 mod schema;
 mod types;
 mod walk;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use cel::IdedExpr;
 use cel::common::ast::SourceInfo;
 
+pub(crate) use literal::MUTATIONS;
 pub use schema::type_of;
 pub(crate) use schema::{text_type, type_name, with_object_meta};
 pub use types::{CelType, ObjectType};

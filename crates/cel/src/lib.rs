@@ -11,6 +11,7 @@ pub mod check;
 mod environment;
 mod library;
 mod macros;
+pub mod policy;
 mod program;
 pub mod rules;
 mod typed;

@@ -11,7 +11,7 @@ use crate::value::{owned_from_json, to_json};
 
 pub(crate) mod equality;
 mod hash;
-mod kubernetes;
+pub(crate) mod kubernetes;
 mod lists;
 pub(crate) mod quantity;
 

@@ -8,16 +8,17 @@ mod compiled;
 mod cost;
 pub mod definition;
 mod field_path;
-mod meter;
+pub(crate) mod meter;
 mod node;
 mod validate;
 
+pub(crate) use compiled::{Failure, failure};
 pub(crate) use meter::extension;
 pub use node::Rules;
 pub use validate::{Outcome, same};
 
 /// What one evaluation may cost: `celconfig.PerCallLimit`.
-const CALL_LIMIT: u64 = 1_000_000;
+pub(crate) const CALL_LIMIT: u64 = 1_000_000;
 /// What all rules together may cost for one object: `celconfig.RuntimeCELCostBudget`.
 const OBJECT_LIMIT: u64 = 10_000_000;
 /// What one rule may be estimated to cost: `celconfig.StaticEstimatedCostLimit`.

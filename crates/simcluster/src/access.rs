@@ -39,6 +39,7 @@ pub fn rules() -> Value {
         rule(&READ, "storage.k8s.io", &["storageclasses"]),
         rule(&READ, "cert-manager.io", &["certificates"]),
         rule(&READ, "apiextensions.k8s.io", &["customresourcedefinitions"]),
+        rule(&READ, "admissionregistration.k8s.io", &["validatingadmissionpolicies"]),
         rule(&["create"], "", &["pods/binding", "pods/eviction"]),
         rule(&CHANGE, "*", &["*/scale", "*/status"]),
     ])

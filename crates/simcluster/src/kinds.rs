@@ -36,5 +36,6 @@ kinds! {
     autoscalers: "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers";
     disruption_budgets: "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets";
     certificates: "cert-manager.io", "v1", "Certificate", "certificates";
+    validating_policies: "admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies";
     definitions: "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions";
 }

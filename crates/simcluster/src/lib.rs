@@ -10,6 +10,7 @@ pub mod options;
 
 mod access;
 mod addresses;
+mod admission_policy;
 mod autoscaler;
 mod certificate;
 mod cluster;
@@ -67,4 +68,5 @@ pub fn run(context: Context, options: Options) {
     quota::start(&cluster);
     volume::start(&cluster);
     namespace::start(&cluster);
+    admission_policy::start(&cluster);
 }

@@ -65,7 +65,18 @@ async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
     if let Some(patch) = read::status_patch(&node, &status(&node, cluster.now())) {
         cluster.patch_status(KUBELET, &kinds::nodes(), &node, &patch).await?;
     }
+    if let Some(patch) = untainted(&node) {
+        cluster.patch(&kinds::nodes(), &node, &patch).await?;
+    }
     Ok(Action::done())
+}
+
+/// What takes away the taint that every node is born with: a node that is ready takes pods.
+fn untainted(node: &Value) -> Option<Value> {
+    let (born, kept): (Vec<&Value>, Vec<&Value>) =
+        read::items(node, "/spec/taints").partition(|taint| taint["key"] == "node.kubernetes.io/not-ready");
+    let kept = if kept.is_empty() { Value::Null } else { json!(kept) };
+    (!born.is_empty()).then(|| json!({"spec": {"taints": kept}}))
 }
 
 fn manifest(name: &str) -> Value {

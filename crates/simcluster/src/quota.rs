@@ -31,8 +31,13 @@ fn followed() -> [ApiResource; 7] {
 /// Starts the controller.
 pub(crate) fn start(cluster: &Cluster) {
     let quotas = cluster.informer(&kinds::resource_quotas());
-    let mut controller =
-        Controller::new("resourcequota", &cluster.context).watch(&quotas, |event| [ObjectKey::of(event.object())]);
+    let mut controller = Controller::new("resourcequota", &cluster.context).watch(&quotas, |event| {
+        // Its own writes and those of admission, which books what it lets in, are no reason to count anew: what was
+        // let in may not have been seen here yet.
+        let quota = event.object();
+        let changed = quota.pointer("/spec/hard") != quota.pointer("/status/hard");
+        changed.then(|| ObjectKey::of(quota))
+    });
     for resource in followed() {
         let known = quotas.clone();
         controller = controller.watch(&cluster.informer(&resource), move |event| of_namespace(&known, event.object()));
@@ -55,7 +60,9 @@ async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
         informer.synced().await;
         objects.insert(name.to_owned(), informer.list_namespace(&key.namespace));
     }
-    if let Some(patch) = read::status_patch(&quota, &status(&quota, &objects)) {
+    if let Some(mut patch) = read::status_patch(&quota, &status(&quota, &objects)) {
+        // What admission has booked meanwhile must not be lost.
+        patch["metadata"]["resourceVersion"] = quota["metadata"]["resourceVersion"].clone();
         cluster.patch_status(CONTROLLER_MANAGER, &kinds::resource_quotas(), &quota, &patch).await?;
     }
     Ok(Action::done())
@@ -68,8 +75,9 @@ fn entries(quota: &Value) -> impl Iterator<Item = (&String, &Value)> {
 /// The whole status of a quota.
 fn status(quota: &Value, objects: &Objects) -> Value {
     let used = |entry: &str| -> Option<Quantity> {
-        let counted = objects.get(quota::counted_resource(entry)?)?;
-        Some(counted.iter().map(|object| quota::usage(entry, object)).sum())
+        let resource = quota::counted_resource(entry)?;
+        let counted = objects.get(resource)?.iter().filter(|object| quota::in_scope(quota, resource, object));
+        Some(counted.map(|object| quota::usage(entry, object)).sum())
     };
     let used = entries(quota).filter_map(|(entry, _)| Some((entry.clone(), Value::from(used(entry)?.to_string()))));
     let used: Map<String, Value> = used.collect();

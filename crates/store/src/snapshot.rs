@@ -86,6 +86,16 @@ impl Snapshot {
         Self::of(Loaded { revision, floor: revision, kinds: Vec::new(), objects: objects.collect() })
     }
 
+    /// The revision of the last write to any kind of a group in a cluster; `None` if there never was one. It costs one
+    /// look-up, so that what is made of a group's objects can be kept for as long as it stays.
+    #[must_use]
+    pub fn group_revision(&self, cluster: &Arc<str>, group: &Arc<str>) -> Option<u64> {
+        let first = KindKey { cluster: cluster.clone(), group: group.clone(), resource: "".into() };
+        let kinds = self.world.kinds.range(first..);
+        let of_group = kinds.take_while(|(kind, _)| kind.cluster == *cluster && kind.group == *group);
+        of_group.map(|(_, state)| state.last_write()).max()
+    }
+
     /// The kinds that have objects.
     pub fn kinds(&self) -> impl Iterator<Item = &KindKey> {
         self.world.kinds.iter().filter(|(_, state)| !state.objects.is_empty()).map(|(kind, _)| kind)

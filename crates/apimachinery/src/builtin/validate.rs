@@ -4,6 +4,7 @@
 //! Objects are validated after [`super::defaults`]. Each file holds one area; what no area checks, the schema does:
 //! required fields and enumerations.
 
+mod admission;
 mod classes;
 mod configs;
 mod containers;
@@ -93,6 +94,7 @@ fn by_kind(errors: &mut Errors, gvk: &GroupVersionKind, new: &Value, old: Option
         ("autoscaling", "HorizontalPodAutoscaler") => policies::autoscaler(errors, new),
         ("policy", "PodDisruptionBudget") => policies::disruption_budget(errors, new),
         ("rbac.authorization.k8s.io", _) => policies::rbac(errors, gvk, new, old),
+        ("admissionregistration.k8s.io", _) => admission::check(errors, gvk, new),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => definitions::check(errors, new, old),
         _ => {}
     }

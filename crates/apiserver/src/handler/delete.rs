@@ -9,7 +9,7 @@ use mainstay_controller_runtime::clock::format_seconds;
 use mainstay_store::Record;
 use serde_json::{Value, json};
 
-use crate::admission::{self, Operation};
+use crate::admission::{self, AdmissionRequest, Operation};
 use crate::call::Call;
 use crate::convert::{parse, to_served, to_stored};
 use crate::filter::Filter;
@@ -83,8 +83,8 @@ async fn delete_named(call: &Call, options: &DeleteOptions) -> Result<(Outcome, 
     }
     let found = call.server.snapshot().get(&call.object_key(name)).cloned().ok_or_else(|| call.not_found())?;
     let old = to_served(&call.resource, parse(&found.bytes));
-    let chain = &call.server.options().admission;
-    let warnings = admission::validate(chain, &call.admission(Operation::Delete, name, Some(&old)), None)?;
+    let request = AdmissionRequest { dry_run: options.dry_run, ..call.admission(Operation::Delete, name, Some(&old)) };
+    let warnings = admission::validate(call, request, None).await?;
     if options.dry_run {
         check_preconditions(call, options, &old)?;
         let marked = mark(call, options, &old);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap fails the test")]
 
 mod access;
+mod admission;
 mod audit;
 mod cel_rules;
 mod clients;
@@ -16,6 +17,7 @@ mod patch;
 mod served;
 
 mod watch;
+mod webhooks;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, PostParams};

@@ -23,6 +23,8 @@ pub enum CelType {
     Map(Arc<CelType>, Arc<CelType>),
     /// A map that a schema describes.
     MapOf(Arc<Schema>, Arc<CelType>),
+    /// An object whose fields have these types: the variables of a policy.
+    Fields(Arc<std::collections::BTreeMap<String, CelType>>),
     /// An object with known fields.
     Object(Arc<ObjectType>),
     /// An optional value.
@@ -115,6 +117,7 @@ impl fmt::Display for CelType {
             Self::Map(key, value) => write!(f, "map({key}, {value})"),
             Self::MapOf(_, value) => write!(f, "map(string, {value})"),
             Self::Object(object) => f.write_str(&object.name),
+            Self::Fields(_) => f.write_str("kubernetes.variables"),
             Self::Optional(inner) => write!(f, "optional_type({inner})"),
             Self::Type(inner) => write!(f, "type({inner})"),
         }

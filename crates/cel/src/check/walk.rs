@@ -17,7 +17,7 @@ use crate::library::equality;
 
 /// The state of one check.
 pub(super) struct Walk<'a> {
-    variables: &'a Variables,
+    pub(super) variables: &'a Variables,
     /// Variables of the comprehensions around the current node, innermost last.
     pub(super) scope: Vec<(String, CelType)>,
     pub(super) infer: Infer,
@@ -46,10 +46,7 @@ impl<'a> Walk<'a> {
             Expr::List(list) => self.list(list),
             Expr::Map(map) => self.map(map),
             Expr::Comprehension(comprehension) => self.comprehension(comprehension),
-            Expr::Struct(literal) => {
-                let message = undeclared(&literal.type_name);
-                self.fail(id, message)
-            }
+            Expr::Struct(_) => self.literal(node),
             Expr::Unspecified => T::Dyn,
         };
         self.types.insert(id, type_.clone());
@@ -70,8 +67,13 @@ impl<'a> Walk<'a> {
         let whole = spelled(node).filter(|name| name.contains('.'));
         let id = node.id;
         let Expr::Select(select) = &mut node.expr else { return T::Error };
-        if let Some(named) = whole.filter(|_| !select.test).and_then(|name| named_type(&name)) {
+        let whole = whole.filter(|_| !select.test);
+        if let Some(named) = whole.as_deref().and_then(named_type) {
             return named;
+        }
+        if let Some((name, type_)) = whole.and_then(|name| Some((name.clone(), self.variables.get(&name)?.clone()))) {
+            node.expr = Expr::Ident(name);
+            return type_;
         }
         let operand = self.expr(&mut select.operand);
         let (type_, test) = (self.field(id, &operand, select), select.test);
@@ -89,6 +91,10 @@ impl<'a> Walk<'a> {
                     select.field = name;
                     type_
                 }
+                None => self.fail(id, format!("undefined field '{}'", select.field)),
+            },
+            T::Fields(fields) => match fields.get(&select.field) {
+                Some(type_) => type_.clone(),
                 None => self.fail(id, format!("undefined field '{}'", select.field)),
             },
             T::Map(_, value) | T::MapOf(_, value) => (*value).clone(),
@@ -226,7 +232,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn undeclared(name: &str) -> String {
+pub(super) fn undeclared(name: &str) -> String {
     format!("undeclared reference to '{}' (in container '')", name.trim_start_matches('.'))
 }
 

@@ -11,7 +11,9 @@ use cel::{DeclarationError, Env, ExecutionError};
 use super::{Evaluated, failed};
 
 mod address;
+pub(crate) mod authorizer;
 mod format;
+mod json_patch;
 mod quantity;
 mod sets;
 mod url;
@@ -23,7 +25,9 @@ mod version;
 /// When one of them is already there.
 pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
     address::extension(env)?;
+    authorizer::extension(env)?;
     format::extension(env)?;
+    json_patch::extension(env)?;
     quantity::extension(env)?;
     sets::extension(env)?;
     url::extension(env)?;

@@ -46,7 +46,7 @@ pub(super) struct Activation<'v> {
 
 /// How an evaluation failed.
 #[derive(Debug, PartialEq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// It cost too much.
     Cost,
     /// The operands do not go together.
@@ -143,7 +143,7 @@ impl Expression {
 }
 
 /// An error in the words of cel-go.
-fn failure(error: &ExecutionError) -> Failure {
+pub(crate) fn failure(error: &ExecutionError) -> Failure {
     Failure::Other(match error {
         ExecutionError::NoSuchOverload(_) | ExecutionError::UnsupportedBinaryOperator(..) => {
             return Failure::Overload("no such overload".to_owned());

@@ -15,7 +15,7 @@ use super::CALL_LIMIT;
 use crate::library::{Evaluated, failed, int};
 
 /// What passes when an evaluation is stopped, in cel-go's words.
-pub(super) const EXCEEDED: &str = "operation cancelled: actual cost limit exceeded";
+pub(crate) const EXCEEDED: &str = "operation cancelled: actual cost limit exceeded";
 
 const TURN: &str = "@turn";
 const TURNS: &str = "@turns";
@@ -44,17 +44,17 @@ fn pay<'b, 'v>(mut args: Vec<CowVal<'b, 'v>>, for_each_item: bool) -> Evaluated<
 }
 
 /// Starts counting at what the expression costs without its loops.
-pub(super) fn start(base: u64) {
+pub(crate) fn start(base: u64) {
     SPENT.set(base);
 }
 
 /// What has been spent since the start.
-pub(super) fn spent() -> u64 {
+pub(crate) fn spent() -> u64 {
     SPENT.get()
 }
 
 /// Makes the loops of an expression count; gives what it costs without them.
-pub(super) fn install(node: &mut IdedExpr) -> u64 {
+pub(crate) fn install(node: &mut IdedExpr) -> u64 {
     match &mut node.expr {
         Expr::Call(call) => {
             let target: u64 = call.target.iter_mut().map(|target| install(target)).sum();

@@ -85,6 +85,8 @@ async fn a_quota_refuses_pods_and_lets_them_in_again() {
                "spec": {"hard": {"pods": pods}}})
     };
     cluster.apply(&quota("1")).await;
+    // A quota binds once its status says what is used.
+    cluster.settle().await;
     cluster.apply(&build::deployment("shop", "web", 3, "registry.example/web:1")).await;
     cluster.settle().await;
     let web = cluster.get(DEPLOYMENTS, "shop", "web").await.unwrap();
