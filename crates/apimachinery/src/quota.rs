@@ -67,9 +67,21 @@ fn is_finished(pod: &Value) -> bool {
     matches!(text(pod, "/status/phase"), Some("Succeeded" | "Failed"))
 }
 
+/// The ports that will be allocated, which they may not be yet: what counts is the intent.
 fn node_ports(service: &Value) -> i64 {
+    let suppressed = service.pointer("/spec/allocateLoadBalancerNodePorts") == Some(&Value::Bool(false));
+    match text(service, "/spec/type") {
+        Some("NodePort") => return count(items(service, "/spec/ports")),
+        Some("LoadBalancer") if !suppressed => return count(items(service, "/spec/ports")),
+        Some("LoadBalancer") => {}
+        _ => return 0,
+    }
     let has_port = |port: &&Value| port.get("nodePort").and_then(Value::as_i64).is_some_and(|port| port > 0);
-    i64::try_from(items(service, "/spec/ports").filter(has_port).count()).unwrap_or(i64::MAX)
+    count(items(service, "/spec/ports").filter(has_port))
+}
+
+fn count<'a>(items: impl Iterator<Item = &'a Value>) -> i64 {
+    i64::try_from(items.count()).unwrap_or(i64::MAX)
 }
 
 fn usage_of_pod(entry: &str, pod: &Value) -> Quantity {
@@ -127,7 +139,7 @@ mod tests {
     fn services_and_claims_are_counted_by_what_they_are() {
         let service = json!({"spec": {"type": "LoadBalancer", "ports": [{"nodePort": 30000}, {"port": 1}]}});
         let amounts = ["services", "services.loadbalancers", "services.nodeports"];
-        assert_eq!(amounts.map(|entry| usage(entry, &service).to_string()), ["1", "1", "1"]);
+        assert_eq!(amounts.map(|entry| usage(entry, &service).to_string()), ["1", "1", "2"]);
         let claim = json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}});
         assert_eq!(usage("requests.storage", &claim).to_string(), "2Gi");
         assert_eq!(counted_resource("count/deployments.apps"), Some("deployments.apps"));
