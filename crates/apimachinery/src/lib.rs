@@ -6,6 +6,7 @@
 //! Objects are `serde_json::Value`; start at [`object`] and [`schema`].
 
 pub mod builtin;
+pub mod cron;
 pub mod diff;
 pub mod gvk;
 pub mod health;
