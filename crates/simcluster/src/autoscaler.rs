@@ -51,7 +51,7 @@ async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
     if let Some((resource, target)) = target.filter(|_| decision.scale) {
         cluster.patch(&resource, &target, &json!({"spec": {"replicas": decision.desired}})).await?;
         let message = format!("New size: {}; reason: {}", decision.desired, decision.why);
-        cluster.record(&hpa, &[Note::normal("SuccessfulRescale", message)]).await;
+        cluster.record(&hpa, &[Note::normal("SuccessfulRescale", message)]);
     }
     if let Some(patch) = read::status_patch(&hpa, &status(&hpa, &decision, cluster.now())) {
         cluster.patch_status(CONTROLLER_MANAGER, &kinds::autoscalers(), &hpa, &patch).await?;

@@ -13,7 +13,7 @@ use mainstay_controller_runtime::{
 use mainstay_telemetry::Thread;
 use serde_json::Value;
 
-use crate::note::Note;
+use crate::note::{self, Note};
 use crate::options::Options;
 use crate::{kinds, owner};
 
@@ -26,7 +26,7 @@ pub(crate) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 pub(crate) const SCHEDULER: &str = "kube-scheduler";
 /// Writes the statuses of pods and nodes.
 pub(crate) const KUBELET: &str = "kubelet";
-/// Reported as the source of Events, so that a reader sees that it is simulated.
+/// The field manager of Events.
 const COMPONENT: &str = "mainstay-simcluster";
 
 /// The cluster. Cheap to clone.
@@ -42,7 +42,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// A cluster over a context.
     pub(crate) fn new(context: Context, options: Options) -> Self {
-        let recorder = Recorder::new(&context, COMPONENT);
+        let recorder = Recorder::new(&context, COMPONENT).correlated();
         Self { context, options: Arc::new(options), recorder }
     }
 
@@ -64,17 +64,27 @@ impl Cluster {
         self.context.api(resource, Some(namespace))
     }
 
-    /// Records events about an object, under the object's own causal thread.
-    pub(crate) async fn record(&self, about: &Value, notes: &[Note]) {
-        let thread: Option<Thread> = object::annotation(about, crate::THREAD).and_then(|text| text.parse().ok());
-        for note in notes {
-            let record = if note.warning {
-                Record::warning(note.reason, &note.message)
-            } else {
-                Record::normal(note.reason, &note.message)
-            };
-            self.recorder.record(about, record.thread(thread.as_ref())).await;
+    /// Records events about an object, under the object's own causal thread. Nobody waits for them, as upstream, but
+    /// the world is not at rest before they are written.
+    pub(crate) fn record(&self, about: &Value, notes: &[Note]) {
+        if notes.is_empty() {
+            return;
         }
+        let (recorder, about, notes) = (self.recorder.clone(), about.clone(), notes.to_vec());
+        let pending = self.context.probe.begin();
+        tokio::spawn(async move {
+            let thread: Option<Thread> = object::annotation(&about, crate::THREAD).and_then(|text| text.parse().ok());
+            for note in &notes {
+                let record = if note.warning {
+                    Record::warning(note.reason, &note.message)
+                } else {
+                    Record::normal(note.reason, &note.message)
+                };
+                let component = note.source.unwrap_or_else(|| note::component(object::kind(&about)));
+                recorder.record(&about, record.thread(thread.as_ref()).component(component)).await;
+            }
+            drop(pending);
+        });
     }
 
     /// Merge-patches an object's status as a manager. An object that is gone meanwhile is no error: its end was watched.

@@ -2,9 +2,11 @@
 //! It must not know which conditions a kind has.
 
 use jiff::Timestamp;
+use mainstay_controller_runtime::api::Error;
 use serde_json::{Value, json};
 
-use crate::read;
+use crate::cluster::Cluster;
+use crate::{kinds, read};
 
 /// What a condition says, without its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +79,17 @@ pub(crate) fn set(conditions: &mut Vec<Value>, condition: &Condition, at: Timest
         Some(old) => *old = condition.to_value(Some(old), at),
         None => conditions.push(condition.to_value(None, at)),
     }
+}
+
+/// Writes a condition of a pod; whether there was anything to write.
+pub(crate) async fn write(cluster: &Cluster, manager: &str, pod: &Value, condition: &Condition) -> Result<bool, Error> {
+    let mut conditions = all(pod);
+    set(&mut conditions, condition, cluster.now());
+    let mut status = pod.get("status").cloned().unwrap_or_else(|| json!({}));
+    status["conditions"] = Value::from(conditions);
+    let Some(patch) = read::status_patch(pod, &status) else { return Ok(false) };
+    cluster.patch_status(manager, &kinds::pods(), pod, &patch).await?;
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod plan;
 mod rollout;
+mod scale;
 mod status;
 
 use mainstay_apimachinery::object;
@@ -39,7 +40,7 @@ async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
     for write in &writes {
         carry_out(&cluster, &deployment, write).await?;
     }
-    cluster.record(&deployment, &notes).await;
+    cluster.record(&deployment, &notes);
     // A missed deadline is told when it comes, but nobody has to wait for it.
     Ok(again_in.map_or_else(Action::done, Action::resync_after))
 }

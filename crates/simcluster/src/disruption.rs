@@ -1,15 +1,18 @@
 //! PodDisruptionBudgets: how many of their pods may go. It must not know who wants pods to go.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mainstay_apimachinery::object;
 use mainstay_apimachinery::selector::LabelSelector;
 use mainstay_controller_runtime::api::Error;
 use mainstay_controller_runtime::{Action, Controller, Informer, ObjectKey};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::cluster::{CONTROLLER_MANAGER, Cluster};
+use crate::cluster::{self, CONTROLLER_MANAGER, Cluster};
 use crate::condition::{self, Condition};
 use crate::{kinds, owner, pod, read};
+
+/// After so long an eviction that was let happen is taken not to have; upstream's `DeletionTimeout`.
+const GONE_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
 /// Starts the controller.
 pub(crate) fn start(cluster: &Cluster) {
@@ -42,13 +45,41 @@ async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
         return Ok(Action::done());
     };
     let mut pods = cluster.informer(&kinds::pods()).list_namespace(&key.namespace);
-    pods.retain(|pod| covers(&budget, pod) && pod::is_active(pod));
+    pods.retain(|pod| covers(&budget, pod));
+    let now = cluster.now();
+    let disrupted = Disrupted::of(&budget, &pods, now);
     let scale = expected_scale(&cluster, &key.namespace, &pods);
-    let status = status(&budget, &pods, scale, cluster.now());
+    let status = status(&budget, &pods, (scale, &disrupted), now);
     if let Some(patch) = read::status_patch(&budget, &status) {
         cluster.patch_status(CONTROLLER_MANAGER, &kinds::disruption_budgets(), &budget, &patch).await?;
     }
-    Ok(Action::done())
+    Ok(cluster::again_in(disrupted.next.map(|at| cluster::until(now, at))))
+}
+
+/// The pods that the API server let be evicted and that are not seen to go yet. Upstream: `buildDisruptedPodMap`.
+#[derive(Debug, Default, PartialEq)]
+struct Disrupted {
+    /// `status.disruptedPods` as it is to be.
+    pods: Map<String, Value>,
+    /// When the next one is given up.
+    next: Option<Timestamp>,
+}
+
+impl Disrupted {
+    fn of(budget: &Value, pods: &[Value], now: Timestamp) -> Self {
+        let mut found = Self::default();
+        let told = budget.pointer("/status/disruptedPods").and_then(Value::as_object);
+        for (name, since) in told.into_iter().flatten() {
+            let stays = pods.iter().any(|pod| object::name(pod) == name && pod::is_active(pod));
+            let until =
+                since.as_str().and_then(|since| since.parse::<Timestamp>().ok()).map(|since| since + GONE_AFTER);
+            if let Some(until) = until.filter(|until| stays && *until > now) {
+                found.pods.insert(name.clone(), since.clone());
+                found.next = Some(found.next.map_or(until, |next| next.min(until)));
+            }
+        }
+        found
+    }
 }
 
 /// How many pods the pods' controllers want together. Upstream: `getExpectedScale`.
@@ -78,10 +109,13 @@ fn top_controller(cluster: &Cluster, namespace: &str, pod: &Value) -> Option<Obj
     Some(ObjectKey::new(namespace, above.or_else(|| named(direct))?))
 }
 
-/// Upstream: `updatePdbStatus`.
-fn status(budget: &Value, pods: &[Value], scale: i64, now: Timestamp) -> Value {
+/// Upstream: `updatePdbStatus`, `countHealthyPods`.
+fn status(budget: &Value, pods: &[Value], (scale, disrupted): (i64, &Disrupted), now: Timestamp) -> Value {
     let present = i64::try_from(pods.len()).unwrap_or(i64::MAX);
-    let healthy = i64::try_from(pods.iter().filter(|pod| pod::is_ready(pod)).count()).unwrap_or(i64::MAX);
+    let counts = |pod: &&Value| {
+        pod::is_ready(pod) && !object::is_deleting(pod) && !disrupted.pods.contains_key(object::name(pod))
+    };
+    let healthy = i64::try_from(pods.iter().filter(counts).count()).unwrap_or(i64::MAX);
     let (expected, desired) = expectation(budget, present, scale);
     let allowed = if expected > 0 { (healthy - desired).max(0) } else { 0 };
     let condition = if allowed > 0 {
@@ -96,11 +130,15 @@ fn status(budget: &Value, pods: &[Value], scale: i64, now: Timestamp) -> Value {
         condition["message"] = json!("");
         condition["observedGeneration"] = json!(object::generation(budget));
     }
-    json!({
+    let mut status = json!({
         "observedGeneration": object::generation(budget),
         "expectedPods": expected, "currentHealthy": healthy, "desiredHealthy": desired,
         "disruptionsAllowed": allowed, "conditions": conditions,
-    })
+    });
+    if !disrupted.pods.is_empty() {
+        status["disruptedPods"] = Value::from(disrupted.pods.clone());
+    }
+    status
 }
 
 /// How many pods are expected and how many must be healthy. Upstream: `getExpectedPodCount`.
@@ -127,10 +165,29 @@ mod tests {
     #[test]
     fn disruptions_are_what_is_healthy_beyond_what_must_be() {
         let budget = json!({"spec": {"minAvailable": 1}});
-        let two = status(&budget, &[ready(), ready()], 2, Timestamp::UNIX_EPOCH);
+        let two = status(&budget, &[ready(), ready()], (2, &Disrupted::default()), Timestamp::UNIX_EPOCH);
         assert_eq!((&two["disruptionsAllowed"], &two["expectedPods"]), (&json!(1), &json!(2)));
-        let one = status(&budget, &[ready(), json!({})], 2, Timestamp::UNIX_EPOCH);
+        let one = status(&budget, &[ready(), json!({})], (2, &Disrupted::default()), Timestamp::UNIX_EPOCH);
         assert_eq!(one["conditions"][0]["reason"], "InsufficientPods");
+    }
+
+    #[test]
+    fn an_eviction_that_was_let_happen_counts_until_it_is_seen_or_given_up() {
+        let named = |name: &str| {
+            let mut pod = ready();
+            pod["metadata"] = json!({ "name": name });
+            pod
+        };
+        let mut budget = json!({"spec": {"minAvailable": 1}});
+        budget["status"] = json!({"disruptedPods": {"a": "1970-01-01T00:00:10Z", "gone": "1970-01-01T00:00:10Z"}});
+        let pods = [named("a"), named("b")];
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let disrupted = Disrupted::of(&budget, &pods, at(11));
+        assert_eq!(disrupted.next, Some(at(130)));
+        let told = status(&budget, &pods, (2, &disrupted), at(11));
+        assert_eq!((&told["disruptionsAllowed"], &told["currentHealthy"]), (&json!(0), &json!(1)));
+        assert_eq!(told["disruptedPods"], json!({"a": "1970-01-01T00:00:10Z"}));
+        assert_eq!(Disrupted::of(&budget, &pods, at(130)), Disrupted::default());
     }
 
     #[test]

@@ -31,10 +31,15 @@ kinds! {
     stateful_sets: "apps", "v1", "StatefulSet", "statefulsets";
     daemon_sets: "apps", "v1", "DaemonSet", "daemonsets";
     jobs: "batch", "v1", "Job", "jobs";
+    cron_jobs: "batch", "v1", "CronJob", "cronjobs";
+    controller_revisions: "apps", "v1", "ControllerRevision", "controllerrevisions";
+    endpoints: "", "v1", "Endpoints", "endpoints";
+    priority_classes: "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses";
     endpoint_slices: "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices";
     ingresses: "networking.k8s.io", "v1", "Ingress", "ingresses";
     autoscalers: "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers";
     disruption_budgets: "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets";
+    leases: "coordination.k8s.io", "v1", "Lease", "leases";
     certificates: "cert-manager.io", "v1", "Certificate", "certificates";
     validating_policies: "admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies";
     definitions: "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions";

@@ -1,10 +1,11 @@
 //! The kubelets of all simulated nodes: takes up bound pods, moves them through their life and ends them.
 //! It must not know what controls a pod, nor how its node was chosen.
 
+mod notes;
 mod status;
 mod timeline;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,26 +16,46 @@ use serde_json::Value;
 
 use crate::addresses::Addresses;
 use crate::cluster::{self, Cluster, KUBELET};
-use crate::note::Note;
-use crate::{condition, kinds, node, pod, read};
+use crate::node::{self, lifecycle};
+use crate::{kinds, pod, read};
 use status::Placement;
-use timeline::{Moment, Stage};
+use timeline::Moment;
+
+/// Index of the nodes whose kubelet does nothing, by name.
+const SILENT: &str = "silent";
+/// Index of pods by the node they are bound to.
+pub(crate) const BY_NODE: &str = "node";
 
 struct Kubelet {
     cluster: Cluster,
     addresses: Addresses,
     /// When a pod was taken up, by uid: finer than `status.startTime`, which has whole seconds.
     taken: Mutex<HashMap<String, Timestamp>>,
+    /// Uids of the pods that were told to stop.
+    stopped: Mutex<HashSet<String>>,
 }
 
 /// Starts the kubelets.
 pub(crate) fn start(cluster: &Cluster) {
     let pods = cluster.informer(&kinds::pods());
-    let kubelet =
-        Arc::new(Kubelet { cluster: cluster.clone(), addresses: Addresses::default(), taken: Mutex::default() });
+    let kubelet = Arc::new(Kubelet {
+        cluster: cluster.clone(),
+        addresses: Addresses::default(),
+        taken: Mutex::default(),
+        stopped: Mutex::default(),
+    });
     let observer = Arc::clone(&kubelet);
+    let nodes = cluster.informer(&kinds::nodes());
+    let known = pods.clone();
+    pods.add_index(BY_NODE, |pod| pod::node(pod).map(str::to_owned).into_iter().collect());
+    nodes.add_index(SILENT, |node| {
+        let silent = lifecycle::failure(node) == Some(lifecycle::Failure::Silent);
+        silent.then(|| object::name(node).to_owned()).into_iter().collect()
+    });
     Controller::new("kubelet", &cluster.context)
         .watch(&pods, move |event| observer.observe(event))
+        // A node that was silent has its pods to see to when it is back.
+        .watch(&nodes, move |event| known.keys_by_index(BY_NODE, object::name(event.object())))
         .spawn(move |key| reconcile(Arc::clone(&kubelet), key));
 }
 
@@ -47,6 +68,7 @@ impl Kubelet {
         if let Event::Deleted { .. } = event {
             self.addresses.release(&key.to_string(), address);
             self.taken().remove(object::uid(pod));
+            self.stopped().remove(object::uid(pod));
             return None;
         }
         self.addresses.keep(&key.to_string(), address);
@@ -55,6 +77,24 @@ impl Kubelet {
 
     fn taken(&self) -> std::sync::MutexGuard<'_, HashMap<String, Timestamp>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopped(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says once that the containers of a pod are told to stop.
+    fn stop(&self, pod: &Value) {
+        let runs = pod::phase(pod) == "Running";
+        if runs && self.stopped().insert(object::uid(pod).to_owned()) {
+            self.cluster.record(pod, &notes::killing(pod));
+        }
+    }
+
+    /// Whether the pod's node is there and its kubelet does nothing.
+    fn is_silent(&self, pod: &Value) -> bool {
+        let nodes = self.cluster.informer(&kinds::nodes());
+        pod::node(pod).is_some_and(|node| !nodes.keys_by_index(SILENT, node).is_empty())
     }
 
     fn placement(&self, pod: &Value, node: &str) -> Placement {
@@ -73,7 +113,11 @@ impl Kubelet {
 async fn reconcile(kubelet: Arc<Kubelet>, key: ObjectKey) -> Result<Action, Error> {
     let cluster = &kubelet.cluster;
     let Some(pod) = cluster.informer(&kinds::pods()).get_key(&key) else { return Ok(Action::done()) };
+    if kubelet.is_silent(&pod) {
+        return Ok(Action::done());
+    }
     if object::is_deleting(&pod) {
+        kubelet.stop(&pod);
         return end(cluster, &pod).await;
     }
     let Some(node) = pod::node(&pod) else { return Ok(Action::done()) };
@@ -86,7 +130,7 @@ async fn reconcile(kubelet: Arc<Kubelet>, key: ObjectKey) -> Result<Action, Erro
     let status = status::at_stage(&pod, &placement, &stage);
     if let Some(patch) = read::status_patch(&pod, &status) {
         cluster.patch_status(KUBELET, &kinds::pods(), &pod, &patch).await?;
-        cluster.record(&pod, &notes(&pod, &stage, cluster.options.detailed_events)).await;
+        cluster.record(&pod, &notes::of(&pod, &stage, cluster.options.detailed_events));
     }
     Ok(cluster::again_in(next.map(|at| cluster::until(now, at))))
 }
@@ -108,56 +152,4 @@ async fn end(cluster: &Cluster, pod: &Value) -> Result<Action, Error> {
     let api = cluster.api(&kinds::pods(), object::namespace(pod).unwrap_or_default());
     api.delete(object::name(pod), &options).await?;
     Ok(Action::done())
-}
-
-/// What `kubectl describe pod` shows of the step just taken.
-fn notes(before: &Value, stage: &Stage, detailed: bool) -> Vec<Note> {
-    match stage {
-        Stage::Creating => Vec::new(),
-        Stage::PullFailed { backing_off, .. } => pull_failure_notes(before, *backing_off),
-        Stage::Running { ready: Some(_), .. } if pod::phase(before) == "Running" => Vec::new(),
-        Stage::Running { ready, restarts, .. } => started_notes(before, (ready.is_some(), *restarts), detailed),
-        Stage::CrashBackOff { .. } => back_off_notes(before),
-        Stage::Finished { .. } if pod::phase(before) == "Pending" => started_notes(before, (true, 0), detailed),
-        Stage::Finished { .. } => Vec::new(),
-    }
-}
-
-fn containers(pod: &Value) -> impl Iterator<Item = (&str, &str)> {
-    read::items(pod, "/spec/containers").map(|container| {
-        (read::text(container, "/name").unwrap_or_default(), read::text(container, "/image").unwrap_or_default())
-    })
-}
-
-fn pull_failure_notes(pod: &Value, backing_off: bool) -> Vec<Note> {
-    let note = |(_, image)| {
-        if backing_off {
-            Note::warning("BackOff", format!("Back-off pulling image \"{image}\""))
-        } else {
-            Note::warning("Failed", status::pull_error(image))
-        }
-    };
-    containers(pod).map(note).collect()
-}
-
-fn started_notes(pod: &Value, (ready, restarts): (bool, i64), detailed: bool) -> Vec<Note> {
-    let mut notes = Vec::new();
-    for (name, image) in containers(pod) {
-        if detailed && restarts == 0 {
-            notes.push(Note::normal("Pulled", format!("Successfully pulled image \"{image}\" (simulated)")));
-            notes.push(Note::normal("Created", format!("Created container: {name}")));
-        }
-        notes.push(Note::normal("Started", format!("Started container {name}")));
-    }
-    let never = pod::requested_failure(pod) == Some(pod::Failure::NeverReady);
-    if never && !ready && condition::find(pod, "Ready").is_some() {
-        let message = format!("Readiness probe failed: simulated, as annotation {} asks", crate::FAIL);
-        notes.push(Note::warning("Unhealthy", message));
-    }
-    notes
-}
-
-fn back_off_notes(pod: &Value) -> Vec<Note> {
-    let message = |name| format!("Back-off restarting failed container {name} in pod {}", object::name(pod));
-    containers(pod).map(|(name, _)| Note::warning("BackOff", message(name))).collect()
 }

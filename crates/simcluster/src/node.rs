@@ -1,5 +1,10 @@
-//! The simulated nodes: creates them and keeps them Ready.
+//! The simulated nodes: creates them, keeps them Ready, and lets them fail when asked.
 //! It must not know pods. Every place a person looks at says that they are simulated.
+//!
+//! A kubelet renews its Lease every ten seconds. Here a heartbeat is only written when it tells something: when a node
+//! is made, when it falls silent (its last one) and when it is back. So a world in which nothing happens is at rest.
+
+pub(crate) mod lifecycle;
 
 use std::net::Ipv4Addr;
 
@@ -7,14 +12,20 @@ use jiff::Timestamp;
 use mainstay_apimachinery::object;
 use mainstay_controller_runtime::api::Error;
 use mainstay_controller_runtime::{Action, Controller, ObjectKey};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::cluster::{Cluster, KUBELET};
+use crate::cluster::{self, CONTROLLER_MANAGER, Cluster, KUBELET};
 use crate::condition::{self, Condition};
+use crate::note::Note;
 use crate::{hash, kinds, read};
+use lifecycle::Failure;
 
-/// Pods per node. Real nodes take 110; a simulated one only has to hold a large fleet on few nodes.
-const PODS: &str = "5000";
+/// What a node has room for. Real nodes take 110 pods; a simulated one has to hold a large fleet on few nodes.
+const ROOM: [(&str, &str); 4] = [("cpu", "5k"), ("memory", "16Ti"), ("ephemeral-storage", "64Ti"), ("pods", "5000")];
+/// Where the Leases of kubelets are.
+const LEASES: &str = "kube-node-lease";
+/// How long a heartbeat holds; kubelet's default.
+const LEASE_SECONDS: i64 = 40;
 /// The release whose behaviour is simulated.
 const VERSION: &str = "v1.36.2-simulated";
 /// The conditions of a node that mean trouble when true, with kubelet's reason and message for their absence.
@@ -28,8 +39,13 @@ const PRESSURES: [(&str, &str, &str); 3] = [
 pub(crate) fn start(cluster: &Cluster) {
     let nodes = cluster.informer(&kinds::nodes());
     let cluster = cluster.clone();
+    let leases = cluster.informer(&kinds::leases());
     let controller = Controller::new("node", &cluster.context.clone())
-        .watch(&nodes, |event| is_simulated(event.object()).then(|| ObjectKey::of(event.object())));
+        .watch(&nodes, |event| is_simulated(event.object()).then(|| ObjectKey::of(event.object())))
+        .watch(&leases, |event| {
+            let lease = event.object();
+            (object::namespace(lease) == Some(LEASES)).then(|| ObjectKey::new("", object::name(lease)))
+        });
     for index in 0..cluster.options.nodes {
         controller.queue().add(ObjectKey::new("", name(&cluster.context.cluster, index)));
     }
@@ -53,30 +69,110 @@ fn is_simulated(node: &Value) -> bool {
 
 async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
     let Some(node) = cluster.informer(&kinds::nodes()).get_key(&key) else {
-        // A node that does not say it is ready as it registers is tainted.
-        let mut node = manifest(&key.name);
-        node["status"] = status(&node, cluster.now());
-        cluster.create(&kinds::nodes(), &node).await?;
+        if (0..cluster.options.nodes).any(|index| name(&cluster.context.cluster, index) == key.name) {
+            // A node that does not say it is ready as it registers is tainted.
+            let mut node = manifest(&key.name);
+            node["status"] = status(&node, cluster.now());
+            cluster.create(&kinds::nodes(), &node).await?;
+        }
         return Ok(Action::done());
     };
-    if object::is_deleting(&node) {
+    if object::is_deleting(&node) || !is_simulated(&node) {
         return Ok(Action::done());
     }
-    if let Some(patch) = read::status_patch(&node, &status(&node, cluster.now())) {
-        cluster.patch_status(KUBELET, &kinds::nodes(), &node, &patch).await?;
+    let silent = lifecycle::failure(&node) == Some(Failure::Silent);
+    let heartbeat = beat(&cluster, &node, silent).await?;
+    let now = cluster.now();
+    let mut wanted = node.get("status").cloned().unwrap_or_else(|| json!({}));
+    if !silent {
+        wanted = status(&node, now);
+    } else if now >= heartbeat + lifecycle::GRACE {
+        wanted["conditions"] = Value::from(lifecycle::unknown(&node, now));
     }
-    if let Some(patch) = untainted(&node) {
-        cluster.patch(&kinds::nodes(), &node, &patch).await?;
+    let manager = if silent { CONTROLLER_MANAGER } else { KUBELET };
+    if let Some(patch) = read::status_patch(&node, &wanted) {
+        cluster.patch_status(manager, &kinds::nodes(), &node, &patch).await?;
+        cluster.record(&node, &readiness_notes(&node, &wanted));
     }
-    Ok(Action::done())
+    let mut after = node.clone();
+    after["status"] = wanted;
+    taint(&cluster, &node, &after, now).await?;
+    let due = silent.then(|| heartbeat + lifecycle::GRACE).filter(|due| *due > now);
+    Ok(cluster::again_in(due.map(|due| cluster::until(now, due))))
 }
 
-/// What takes away the taint that every node is born with: a node that is ready takes pods.
-fn untainted(node: &Value) -> Option<Value> {
-    let (born, kept): (Vec<&Value>, Vec<&Value>) =
-        read::items(node, "/spec/taints").partition(|taint| taint["key"] == "node.kubernetes.io/not-ready");
-    let kept = if kept.is_empty() { Value::Null } else { json!(kept) };
-    (!born.is_empty()).then(|| json!({"spec": {"taints": kept}}))
+async fn taint(cluster: &Cluster, node: &Value, after: &Value, now: Timestamp) -> Result<(), Error> {
+    let Some(taints) = lifecycle::taints(after, now) else { return Ok(()) };
+    let (before, cordoned) = (is_cordoned(read::items(node, "/spec/taints")), is_cordoned(taints.iter()));
+    cluster.patch(&kinds::nodes(), node, &json!({"spec": {"taints": taints}})).await?;
+    if before != cordoned {
+        let reason = if cordoned { "NodeNotSchedulable" } else { "NodeSchedulable" };
+        let message = format!("Node {} status is now: {reason}", object::name(node));
+        cluster.record(node, &[Note::normal(reason, message)]);
+    }
+    Ok(())
+}
+
+fn is_cordoned<'a>(mut taints: impl Iterator<Item = &'a Value>) -> bool {
+    taints.any(|taint| read::text(taint, "/key") == Some(lifecycle::UNSCHEDULABLE))
+}
+
+/// What is told when a node becomes ready or ceases to be.
+fn readiness_notes(before: &Value, status: &Value) -> Vec<Note> {
+    let after = json!({ "status": status });
+    let (was, is) = (condition::is_true(before, "Ready"), condition::is_true(&after, "Ready"));
+    let message = |reason: &str| format!("Node {} status is now: {reason}", object::name(before));
+    match (was, is) {
+        (true, false) => vec![Note::normal("NodeNotReady", message("NodeNotReady")).from("node-controller")],
+        (false, true) if condition::find(before, "Ready").is_some() => {
+            vec![Note::normal("NodeReady", message("NodeReady"))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Sees to the Lease, and answers when it was renewed last. The one of a silent node says so, since that is its last.
+async fn beat(cluster: &Cluster, node: &Value, silent: bool) -> Result<Timestamp, Error> {
+    let (resource, now) = (kinds::leases(), cluster.now());
+    let Some(lease) = cluster.informer(&resource).get(LEASES, object::name(node)) else {
+        cluster.create(&resource, &lease(node, silent, now)).await?;
+        return Ok(now);
+    };
+    let last = read::time(&lease, "/spec/renewTime").unwrap_or(now);
+    if (object::annotation(&lease, crate::FAIL) == Some("node")) == silent {
+        return Ok(last);
+    }
+    let mark = if silent { json!("node") } else { Value::Null };
+    let renewed = mainstay_controller_runtime::clock::format_micros(now);
+    let patch = json!({"metadata": {"annotations": {crate::FAIL: mark}}, "spec": {"renewTime": renewed}});
+    cluster.patch(&resource, &lease, &patch).await?;
+    Ok(now)
+}
+
+fn lease(node: &Value, silent: bool, now: Timestamp) -> Value {
+    let name = object::name(node);
+    let mut lease = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": name, "namespace": LEASES, "ownerReferences": [{
+            "apiVersion": "v1", "kind": "Node", "name": name, "uid": object::uid(node),
+        }]},
+        "spec": {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS,
+                 "renewTime": mainstay_controller_runtime::clock::format_micros(now)},
+    });
+    if silent {
+        object::set_annotation(&mut lease, crate::FAIL, "node");
+    }
+    lease
+}
+
+/// What a node has room for, with what its annotation says instead.
+fn room(node: &Value) -> Map<String, Value> {
+    let mut room: Map<String, Value> = ROOM.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+    let asked = object::annotation(node, crate::CAPACITY).unwrap_or_default();
+    let asked = asked.split(',').filter_map(|entry| entry.split_once('='));
+    let valid = asked.filter(|(_, amount)| amount.trim().parse::<mainstay_apimachinery::quantity::Quantity>().is_ok());
+    room.extend(valid.map(|(key, amount)| (key.trim().to_owned(), json!(amount.trim()))));
+    room
 }
 
 fn manifest(name: &str) -> Value {
@@ -99,12 +195,15 @@ fn manifest(name: &str) -> Value {
 
 fn status(node: &Value, now: Timestamp) -> Value {
     let name = object::name(node);
-    let room = json!({"cpu": "16", "memory": "64Gi", "ephemeral-storage": "200Gi", "pods": PODS});
+    let room = room(node);
     let mut conditions = condition::all(node);
     for (kind, reason, message) in PRESSURES {
         condition::set(&mut conditions, &Condition::new(kind, false, reason, message), now);
     }
-    let ready = Condition::new("Ready", true, "KubeletReady", "simulated node is ready");
+    let ready = match lifecycle::failure(node) {
+        Some(_) => Condition::new("Ready", false, "KubeletNotReady", "simulated, as the node's annotation asks"),
+        None => Condition::new("Ready", true, "KubeletReady", "simulated node is ready"),
+    };
     condition::set(&mut conditions, &ready, now);
     json!({
         "capacity": room,

@@ -42,6 +42,11 @@ pub(crate) fn available_at(pod: &Value, min_ready_seconds: i64) -> Option<Timest
     ready_since(pod)?.checked_add(SignedDuration::from_secs(min_ready_seconds)).ok()
 }
 
+/// A pod as kubelet names it in messages. Upstream: `format.Pod`.
+pub(crate) fn full_name(pod: &Value) -> String {
+    format!("{}_{}({})", object::name(pod), object::namespace(pod).unwrap_or_default(), object::uid(pod))
+}
+
 /// The node the pod is bound to.
 pub(crate) fn node(pod: &Value) -> Option<&str> {
     read::text(pod, "/spec/nodeName")
@@ -100,15 +105,25 @@ pub(crate) enum Failure {
     CrashLoop,
     /// The readiness probe never succeeds.
     NeverReady,
+    /// The containers exit with this code soon after their start.
+    Exit(i32),
 }
 
-/// Reads [`crate::FAIL`] of a pod; an unknown value asks for nothing.
+/// Reads [`crate::FAIL`] of a pod; an unknown value asks for nothing. Pods of an indexed Job fail only if their index
+/// is among those of [`crate::FAIL_INDEXES`], where that is given.
 pub(crate) fn requested_failure(pod: &Value) -> Option<Failure> {
-    match object::annotation(pod, crate::FAIL)? {
+    let asked = object::annotation(pod, crate::FAIL)?;
+    if let Some(only) = object::annotation(pod, crate::FAIL_INDEXES) {
+        let index = object::annotation(pod, "batch.kubernetes.io/job-completion-index");
+        if !only.split(',').any(|one| Some(one) == index) {
+            return None;
+        }
+    }
+    match asked {
         "image-pull" => Some(Failure::ImagePull),
         "crash-loop" => Some(Failure::CrashLoop),
         "never-ready" => Some(Failure::NeverReady),
-        _ => None,
+        other => other.strip_prefix("exit-")?.parse().ok().filter(|code| *code != 0).map(Failure::Exit),
     }
 }
 

@@ -38,6 +38,7 @@ async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
     let created = create_pods(&cluster, &set, plan.create).await;
     for name in &plan.delete {
         cluster.delete(&kinds::pods(), &key.namespace, name).await?;
+        cluster.record(&set, &[Note::normal("SuccessfulDelete", format!("Deleted pod: {name}"))]);
     }
     let failure = created.as_ref().err().map(Error::message);
     let moved = failure.is_none() && (plan.create > 0 || !plan.delete.is_empty());
@@ -60,7 +61,7 @@ async fn write_status(
     if let Some(patch) = read::status_patch(set, &computed.status) {
         cluster.patch_status(CONTROLLER_MANAGER, &kinds::replica_sets(), set, &patch).await?;
         if let Some(message) = failure {
-            cluster.record(set, &[Note::warning("FailedCreate", format!("Error creating: {message}"))]).await;
+            cluster.record(set, &[Note::warning("FailedCreate", format!("Error creating: {message}"))]);
         }
     }
     Ok(computed.again_in)
@@ -74,7 +75,9 @@ async fn create_pods(cluster: &Cluster, set: &Value, count: usize) -> Result<(),
     let taken = |name: &str| pods.get(namespace, name).is_some();
     let template = pod::from_template(set);
     for pod in pod::named(&template, object::name(set), taken).take(count) {
-        cluster.create(&kinds::pods(), &pod).await?;
+        if cluster.create(&kinds::pods(), &pod).await? {
+            cluster.record(set, &[Note::normal("SuccessfulCreate", format!("Created pod: {}", object::name(&pod)))]);
+        }
     }
     Ok(())
 }

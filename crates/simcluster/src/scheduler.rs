@@ -1,8 +1,11 @@
 //! The scheduler: binds pods to nodes. It must not know what a pod runs, nor simulate anything.
 
 pub(crate) mod fit;
+mod load;
+mod peers;
+mod preempt;
+mod resources;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mainstay_apimachinery::object;
@@ -14,42 +17,33 @@ use crate::cluster::{Cluster, SCHEDULER};
 use crate::condition::{self, Condition};
 use crate::note::Note;
 use crate::{kinds, pod, read};
-use fit::Candidate;
+use fit::{Candidate, Obstacle};
+use load::Load;
+use peers::{Peer, Peers};
 
-/// Which pods are on which node, those just bound among them.
-#[derive(Default)]
-struct Load {
-    by_node: BTreeMap<String, HashSet<String>>,
-    node_of: HashMap<String, String>,
-}
-
-impl Load {
-    fn put(&mut self, uid: &str, node: &str) {
-        if self.node_of.get(uid).is_some_and(|known| known == node) {
-            return;
-        }
-        self.take(uid);
-        self.node_of.insert(uid.to_owned(), node.to_owned());
-        self.by_node.entry(node.to_owned()).or_default().insert(uid.to_owned());
-    }
-
-    fn take(&mut self, uid: &str) {
-        if let Some(node) = self.node_of.remove(uid)
-            && let Some(pods) = self.by_node.get_mut(&node)
-        {
-            pods.remove(uid);
-        }
-    }
-
-    fn on(&self, node: &str) -> usize {
-        self.by_node.get(node).map_or(0, HashSet::len)
-    }
-}
+/// Index of the pods that wait for a node.
+const UNSCHEDULED: &str = "unscheduled";
+/// Index of those that others make room for.
+const NOMINATED: &str = "nominated";
+/// Reported as the source of Events.
+const COMPONENT: &str = "default-scheduler";
 
 #[derive(Clone)]
 struct Scheduler {
     cluster: Cluster,
     load: Arc<Mutex<Load>>,
+}
+
+/// What a look at the nodes ends in.
+enum Choice {
+    /// The pod goes to this node.
+    Node(String),
+    /// These pods have to leave the node first.
+    Preempt(String, Vec<Value>),
+    /// It fits nowhere.
+    Nowhere(String),
+    /// Pods are leaving a node for it already.
+    Wait,
 }
 
 /// Starts the scheduler.
@@ -58,11 +52,17 @@ pub(crate) fn start(cluster: &Cluster) {
     let nodes = cluster.informer(&kinds::nodes());
     let scheduler = Scheduler { cluster: cluster.clone(), load: Arc::default() };
     let observer = scheduler.clone();
-    let waiting = pods.clone();
+    let (waiting, freed) = (pods.clone(), pods.clone());
     pods.add_index(UNSCHEDULED, |pod| wants_node(pod).then(String::new).into_iter().collect());
+    pods.add_index(NOMINATED, |pod| {
+        let nominated = wants_node(pod) && read::text(pod, "/status/nominatedNodeName").is_some();
+        nominated.then(String::new).into_iter().collect()
+    });
     Controller::new("scheduler", &cluster.context)
-        .watch(&pods, move |event| observer.observe(event))
+        .watch(&pods, move |event| observer.observe(event, &freed))
         .watch(&nodes, move |_| unscheduled(&waiting))
+        .reads(&cluster.informer(&kinds::namespaces()))
+        .reads(&cluster.informer(&kinds::priority_classes()))
         .spawn(move |key| reconcile(scheduler.clone(), key));
 }
 
@@ -76,36 +76,124 @@ fn unscheduled(pods: &Informer) -> Vec<ObjectKey> {
     pods.keys_by_index(UNSCHEDULED, "")
 }
 
-/// Index of the pods that wait for a node.
-const UNSCHEDULED: &str = "unscheduled";
-
 impl Scheduler {
     fn load(&self) -> MutexGuard<'_, Load> {
         self.load.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn observe(&self, event: &Event<'_>) -> Option<ObjectKey> {
+    /// Keeps book of what is where. A pod that leaves makes room for those that wait.
+    fn observe(&self, event: &Event<'_>, pods: &Informer) -> Vec<ObjectKey> {
         let pod = event.object();
-        match (event, pod::node(pod)) {
+        let left = match (event, pod::node(pod)) {
             (Event::Deleted { .. }, _) => self.load().take(object::uid(pod)),
             (Event::Applied { .. }, Some(_)) if pod::is_finished(pod) => self.load().take(object::uid(pod)),
-            (Event::Applied { .. }, Some(node)) => self.load().put(object::uid(pod), node),
-            (Event::Applied { .. }, None) => return wants_node(pod).then(|| ObjectKey::of(pod)),
-        }
-        None
+            (Event::Applied { .. }, Some(node)) => {
+                let priority = self.priority(pod);
+                self.load().put(pod, node, priority);
+                false
+            }
+            (Event::Applied { .. }, None) => return wants_node(pod).then(|| ObjectKey::of(pod)).into_iter().collect(),
+        };
+        if left { unscheduled(pods) } else { Vec::new() }
     }
 
     /// Chooses a node and counts the pod there at once, so that pods scheduled meanwhile see it.
-    fn choose(&self, pod: &Value) -> Result<String, String> {
+    fn choose(&self, pod: &Value) -> Choice {
         let nodes = self.cluster.informer(&kinds::nodes()).list();
+        let nodes: Vec<&Value> = nodes.iter().filter(|node| !object::is_deleting(node)).collect();
         let mut load = self.load();
-        let ready = nodes.iter().filter(|node| condition::is_true(node, "Ready") && !object::is_deleting(node));
-        let candidates: Vec<Candidate<'_>> =
-            ready.map(|node| Candidate { node, pods: load.on(object::name(node)) }).collect();
-        let node = fit::choose(pod, &candidates)?;
-        load.put(object::uid(pod), &node);
-        Ok(node)
+        let candidates = self.candidates(pod, &nodes, &load);
+        let cares = peers::cares(pod) || load.repels();
+        let placed = if cares { self.placed(&load) } else { Vec::new() };
+        let namespaces = if cares { self.cluster.informer(&kinds::namespaces()).list() } else { Vec::new() };
+        let near = beside(&placed, &nodes);
+        let peers = Peers { pods: &near, nodes: &nodes, namespaces: &namespaces };
+        match fit::choose(pod, &candidates, &peers) {
+            Ok(node) => {
+                load.put(pod, &node, self.priority(pod));
+                Choice::Node(node)
+            }
+            Err(obstacles) if !load.has_below(self.priority(pod)) => Choice::Nowhere(fit::unschedulable(&obstacles)),
+            Err(obstacles) => {
+                let placed = self.placed(&load);
+                let near = beside(&placed, &nodes);
+                self.make_room(pod, (&candidates, &obstacles), &Peers { pods: &near, ..peers })
+            }
+        }
     }
+
+    /// The nodes with their load; room that is being made for a more important pod is taken.
+    fn candidates<'a>(&self, pod: &Value, nodes: &[&'a Value], load: &Load) -> Vec<Candidate<'a>> {
+        let priority = self.priority(pod);
+        let waiting = self.cluster.informer(&kinds::pods()).by_index(NOMINATED, "");
+        let nominated: Vec<(&str, &Value)> = waiting
+            .iter()
+            .filter_map(|other| Some((read::text(other, "/status/nominatedNodeName")?, other)))
+            .filter(|(_, other)| object::uid(other) != object::uid(pod) && self.priority(other) > priority)
+            .collect();
+        let candidate = |node: &&'a Value| {
+            let node: &'a Value = node;
+            let name = object::name(node);
+            let (mut pods, mut used) = load.on(name);
+            for (_, other) in nominated.iter().filter(|(node, _)| *node == name) {
+                pods += 1;
+                used.add(&resources::Resources::of_pod(other));
+            }
+            Candidate { node, pods, used }
+        };
+        nodes.iter().map(candidate).collect()
+    }
+
+    /// All placed pods with the names of their nodes.
+    fn placed(&self, load: &Load) -> Vec<(Value, String)> {
+        let pods = self.cluster.informer(&kinds::pods()).list();
+        let node = |pod: &Value| load.node_of(object::uid(pod)).map(str::to_owned);
+        pods.into_iter().filter_map(|pod| node(&pod).map(|node| (pod, node))).collect()
+    }
+
+    fn make_room(
+        &self,
+        pod: &Value,
+        (candidates, obstacles): (&[Candidate<'_>], &[Obstacle]),
+        peers: &Peers<'_>,
+    ) -> Choice {
+        let priority = self.priority(pod);
+        let nominated = read::text(pod, "/status/nominatedNodeName");
+        let leaving = |peer: &Peer<'_>| {
+            Some(object::name(peer.node)) == nominated
+                && object::is_deleting(peer.pod)
+                && self.priority(peer.pod) < priority
+        };
+        if peers.pods.iter().any(leaving) {
+            return Choice::Wait;
+        }
+        let may = read::text(pod, "/spec/preemptionPolicy") != Some("Never");
+        let found =
+            may.then(|| preempt::find((priority, pod), candidates, peers, |other| self.priority(other))).flatten();
+        match found {
+            Some(found) => Choice::Preempt(found.node.to_owned(), found.victims.into_iter().cloned().collect()),
+            None => Choice::Nowhere(fit::unschedulable(obstacles)),
+        }
+    }
+
+    /// The priority of a pod, by its class where it names one. Upstream: admission plugin `Priority`.
+    fn priority(&self, pod: &Value) -> i64 {
+        match read::text(pod, "/spec/priorityClassName") {
+            Some("system-node-critical") => 2_000_001_000,
+            Some("system-cluster-critical") => 2_000_000_000,
+            Some(name) => {
+                let class = self.cluster.informer(&kinds::priority_classes()).get("", name);
+                class.map_or(0, |class| read::count(&class, "/value"))
+            }
+            None => read::count(pod, "/spec/priority"),
+        }
+    }
+}
+
+/// The placed pods beside their nodes.
+fn beside<'a>(placed: &'a [(Value, String)], nodes: &[&'a Value]) -> Vec<Peer<'a>> {
+    let node = |name: &str| nodes.iter().copied().find(|node| object::name(node) == name);
+    placed.iter().filter_map(|(pod, name)| Some(Peer { pod, node: node(name)? })).collect()
 }
 
 async fn reconcile(scheduler: Scheduler, key: ObjectKey) -> Result<Action, Error> {
@@ -114,14 +202,16 @@ async fn reconcile(scheduler: Scheduler, key: ObjectKey) -> Result<Action, Error
         return Ok(Action::done());
     };
     match scheduler.choose(&pod) {
-        Ok(node) => {
+        Choice::Node(node) => {
             let bound = bind(cluster, &pod, &node).await;
             if bound.is_err() {
                 scheduler.load().take(object::uid(&pod));
             }
             bound?;
         }
-        Err(reason) => refuse(cluster, &pod, &reason).await?,
+        Choice::Preempt(node, victims) => preempt(cluster, &pod, &node, &victims).await?,
+        Choice::Nowhere(reason) => refuse(cluster, &pod, &reason).await?,
+        Choice::Wait => {}
     }
     Ok(Action::done())
 }
@@ -139,21 +229,31 @@ async fn bind(cluster: &Cluster, pod: &Value, node: &str) -> Result<(), Error> {
         Err(error) => Err(error),
         Ok(_) => {
             let message = format!("Successfully assigned {namespace}/{name} to {node}");
-            cluster.record(pod, &[Note::normal("Scheduled", message)]).await;
+            cluster.record(pod, &[Note::normal("Scheduled", message).from(COMPONENT)]);
             Ok(())
         }
     }
 }
 
+/// Makes pods leave a node for a more important one.
+async fn preempt(cluster: &Cluster, pod: &Value, node: &str, victims: &[Value]) -> Result<(), Error> {
+    for victim in victims {
+        let message = format!("{COMPONENT}: preempting to accommodate a higher priority pod");
+        let target = Condition::new("DisruptionTarget", true, "PreemptionByScheduler", message);
+        condition::write(cluster, SCHEDULER, victim, &target).await?;
+        let message = format!("Preempted by pod {} on node {node}", object::uid(pod));
+        cluster.record(victim, &[Note::normal("Preempted", message).from(COMPONENT)]);
+        let namespace = object::namespace(victim).unwrap_or_default();
+        cluster.delete(&kinds::pods(), namespace, object::name(victim)).await?;
+    }
+    let patch = json!({"status": {"nominatedNodeName": node}});
+    cluster.patch_status(SCHEDULER, &kinds::pods(), pod, &patch).await
+}
+
 async fn refuse(cluster: &Cluster, pod: &Value, reason: &str) -> Result<(), Error> {
-    let mut status = pod.get("status").cloned().unwrap_or_else(|| json!({}));
-    let mut conditions = condition::all(pod);
     let condition = Condition::new("PodScheduled", false, "Unschedulable", reason);
-    condition::set(&mut conditions, &condition, cluster.now());
-    status["conditions"] = Value::from(conditions);
-    if let Some(patch) = read::status_patch(pod, &status) {
-        cluster.patch_status(SCHEDULER, &kinds::pods(), pod, &patch).await?;
-        cluster.record(pod, &[Note::warning("FailedScheduling", reason)]).await;
+    if condition::write(cluster, SCHEDULER, pod, &condition).await? {
+        cluster.record(pod, &[Note::warning("FailedScheduling", reason).from(COMPONENT)]);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! Services: their EndpointSlices, and an address for those of type LoadBalancer.
+//! Services: their EndpointSlices and Endpoints, and an address for those of type LoadBalancer.
 //! It must not know what controls the pods behind a Service.
 
+pub(crate) mod endpoints;
 pub(crate) mod slice;
 
 use std::net::Ipv4Addr;
@@ -10,7 +11,7 @@ use mainstay_controller_runtime::api::Error;
 use mainstay_controller_runtime::{Action, Controller, Informer, ObjectKey};
 use serde_json::{Value, json};
 
-use crate::cluster::{CONTROLLER_MANAGER, Cluster};
+use crate::cluster::{BY_CONTROLLER, CONTROLLER_MANAGER, Cluster};
 use crate::{hash, kinds, owner, read};
 
 /// Starts the controller.
@@ -28,7 +29,7 @@ pub(crate) fn start(cluster: &Cluster) {
 }
 
 /// The Services of the pod's namespace that select it. A pod without an address cannot be behind one.
-fn selecting(services: &Informer, pod: &Value) -> Vec<ObjectKey> {
+pub(crate) fn selecting(services: &Informer, pod: &Value) -> Vec<ObjectKey> {
     if read::text(pod, "/status/podIP").is_none() {
         return Vec::new();
     }
@@ -43,24 +44,26 @@ async fn reconcile(cluster: Cluster, key: ObjectKey) -> Result<Action, Error> {
     }
     let mut pods = cluster.informer(&kinds::pods()).list_namespace(&key.namespace);
     pods.retain(|pod| slice::selects(&service, pod));
-    if let Some(slice) = slice::slice(&service, &pods) {
-        write_slice(&cluster, &slice).await?;
-    }
+    let known = cluster.informer(&kinds::endpoint_slices()).by_index(BY_CONTROLLER, object::uid(&service));
+    write_slices(&cluster, &key.namespace, slice::plan(&service, &pods, &known)).await?;
     if let Some(patch) = load_balancer(&service) {
         cluster.patch_status(CONTROLLER_MANAGER, &kinds::services(), &service, &patch).await?;
     }
     Ok(Action::done())
 }
 
-async fn write_slice(cluster: &Cluster, wanted: &Value) -> Result<(), Error> {
+async fn write_slices(cluster: &Cluster, namespace: &str, plan: slice::Plan) -> Result<(), Error> {
     let resource = kinds::endpoint_slices();
-    let known = cluster.informer(&resource).get_key(&ObjectKey::of(wanted));
-    let Some(known) = known else { return cluster.create(&resource, wanted).await.map(drop) };
-    let part = |object: &Value| json!({"endpoints": object.get("endpoints"), "ports": object.get("ports")});
-    match read::merge_diff(&part(&known), &part(wanted)) {
-        Some(patch) => cluster.patch(&resource, &known, &patch).await,
-        None => Ok(()),
+    for slice in &plan.create {
+        cluster.create(&resource, slice).await?;
     }
+    for (slice, patch) in &plan.patch {
+        cluster.patch(&resource, slice, patch).await?;
+    }
+    for name in &plan.delete {
+        cluster.delete(&resource, namespace, name).await?;
+    }
+    Ok(())
 }
 
 /// The status patch that gives a LoadBalancer Service its address: one of TEST-NET-2 (RFC 5737), which leads nowhere.

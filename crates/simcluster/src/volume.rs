@@ -7,7 +7,7 @@ use mainstay_controller_runtime::{Action, Controller, ObjectKey};
 use serde_json::{Value, json};
 
 use crate::cluster::{CONTROLLER_MANAGER, Cluster};
-use crate::{kinds, read};
+use crate::{kinds, protection, read};
 
 /// Class of claims that name none.
 const DEFAULT_CLASS: &str = "simulated";
@@ -74,7 +74,13 @@ async fn bind(cluster: &Cluster, claim: &Value, volume: &Value) -> Result<(), Er
 async fn release(cluster: &Cluster, key: &ObjectKey) -> Result<Action, Error> {
     let volumes = cluster.informer(&kinds::volumes()).list();
     for volume in volumes.iter().filter(|volume| claim_of(volume).as_ref() == Some(key) && is_ours(volume)) {
-        cluster.delete(&kinds::volumes(), "", object::name(volume)).await?;
+        if read::text(volume, "/status/phase") != Some("Released") {
+            let patch = json!({"status": {"phase": "Released"}});
+            cluster.patch_status(CONTROLLER_MANAGER, &kinds::volumes(), volume, &patch).await?;
+        }
+        if !object::is_deleting(volume) {
+            cluster.delete(&kinds::volumes(), "", object::name(volume)).await?;
+        }
     }
     Ok(Action::done())
 }
@@ -89,6 +95,7 @@ fn volume_for(claim: &Value) -> Value {
         "metadata": {
             "name": format!("pvc-{}", object::uid(claim)),
             "annotations": {crate::SIMULATED: "true", "pv.kubernetes.io/provisioned-by": "simulated"},
+            "finalizers": [protection::VOLUME],
         },
         "spec": {
             "accessModes": claim.pointer("/spec/accessModes"),

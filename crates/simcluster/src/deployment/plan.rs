@@ -8,6 +8,7 @@ use mainstay_apimachinery::object;
 use serde_json::{Map, Value, json};
 
 use super::rollout::{self, Counts, Strategy};
+use super::scale::{self, Part};
 use super::status::{self, Sources};
 use crate::note::Note;
 use crate::{hash, owner, read};
@@ -107,6 +108,8 @@ pub(crate) fn plan(input: &Input<'_>) -> Plan {
     let strategy = Strategy::of(input.deployment, replicas);
     let mut plan = Plan::default();
     match (sets.new, read::flag(input.deployment, "/spec/paused")) {
+        // Scaling comes before everything else, so that a rollout goes on with the right numbers.
+        _ if is_scaling(&sets, strategy, replicas) => rescale(input, &sets, strategy, &mut plan),
         (None, false) if strategy == Strategy::Recreate && old_remain(input, &sets) => {
             stop_old(&sets, &mut plan);
         }
@@ -205,7 +208,10 @@ fn move_replicas(input: &Input<'_>, sets: &Sets<'_>, (new, paused): (Option<&Val
     let replicas = wanted(input.deployment);
     let strategy = Strategy::of(input.deployment, replicas);
     if paused {
-        scale_while_paused(sets, replicas, plan);
+        // A paused Deployment is still scaled while at most one ReplicaSet has pods.
+        if sets.all().into_iter().filter(|set| wanted(set) > 0).count() <= 1 {
+            rescale(input, sets, strategy, plan);
+        }
         return;
     }
     let Some(new) = new else { return };
@@ -228,12 +234,57 @@ fn move_replicas(input: &Input<'_>, sets: &Sets<'_>, (new, paused): (Option<&Val
     }
 }
 
-/// A paused Deployment is still scaled while only one ReplicaSet has pods. Upstream: `sync`, `scale`.
-fn scale_while_paused(sets: &Sets<'_>, replicas: i64, plan: &mut Plan) {
+/// Whether the Deployment was scaled since its ReplicaSets were. Upstream: `isScalingEvent`.
+fn is_scaling(sets: &Sets<'_>, strategy: Strategy, replicas: i64) -> bool {
     let active: Vec<&Value> = sets.all().into_iter().filter(|set| wanted(set) > 0).collect();
-    if let [only] = active.as_slice() {
-        scale(only, replicas, Map::new(), plan);
+    let scaled = active.iter().filter_map(|set| number(set, DESIRED)).any(|desired| desired != replicas);
+    // Old pods that are to end first are not scaled.
+    scaled && (active.len() == 1 || strategy != Strategy::Recreate)
+}
+
+fn number(set: &Value, annotation: &str) -> Option<i64> {
+    object::annotation(set, annotation)?.parse().ok()
+}
+
+/// Gives a Deployment that was scaled its number: by its only ReplicaSet with pods, or by all in proportion.
+/// Upstream: `scale` in `deployment/sync.go`.
+fn rescale(input: &Input<'_>, sets: &Sets<'_>, strategy: Strategy, plan: &mut Plan) {
+    let replicas = wanted(input.deployment);
+    let max_total = strategy.max_total(replicas);
+    let annotations = |set: &Value| {
+        let pairs = [(DESIRED, replicas.to_string()), (MAX, max_total.to_string())];
+        let changed = pairs.into_iter().filter(|(key, value)| object::annotation(set, key) != Some(value.as_str()));
+        changed.map(|(key, value)| (key.to_owned(), Value::from(value))).collect::<Map<String, Value>>()
+    };
+    let mut active: Vec<&Value> = sets.all().into_iter().filter(|set| wanted(set) > 0).collect();
+    if active.len() <= 1 {
+        let only = active.first().copied().or(sets.new).or(sets.old.last().copied());
+        if let Some(only) = only {
+            scale(only, replicas, annotations(only), plan);
+        }
+        return;
     }
+    if sets.new.is_some_and(|new| is_saturated(new, replicas)) {
+        stop_old(sets, plan);
+        return;
+    }
+    let grows = active.iter().map(|set| wanted(set)).sum::<i64>() < max_total;
+    // The largest first; of equals the newest when growing, the oldest when shrinking.
+    active.sort_by_key(|set| read::text(set, "/metadata/creationTimestamp"));
+    if grows {
+        active.reverse();
+    }
+    active.sort_by_key(|set| std::cmp::Reverse(wanted(set)));
+    let parts: Vec<Part> = active.iter().map(|set| Part { size: wanted(set), max_before: number(set, MAX) }).collect();
+    let present = read::count(input.deployment, "/status/replicas");
+    for (set, size) in active.iter().zip(scale::spread(&parts, replicas, max_total, present)) {
+        scale(set, size, annotations(set), plan);
+    }
+}
+
+/// Upstream: `IsSaturated`.
+fn is_saturated(new: &Value, replicas: i64) -> bool {
+    wanted(new) == replicas && number(new, DESIRED) == Some(replicas) && counts(new).available == replicas
 }
 
 /// The annotations that the new ReplicaSet must get: its revision moves on when an old template comes back.
@@ -321,118 +372,4 @@ fn is_spent(set: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn deployment(image: &str) -> Value {
-        json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "web", "namespace": "n", "uid": "d", "generation": 1,
-                         "annotations": {crate::THREAD: "apps@1", "note": "kept"}},
-            "spec": {"replicas": 2, "progressDeadlineSeconds": 600, "revisionHistoryLimit": 1,
-                     "selector": {"matchLabels": {"app": "web"}},
-                     "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-                     "template": {"metadata": {"labels": {"app": "web"}},
-                                  "spec": {"containers": [{"name": "c", "image": image}]}}},
-        })
-    }
-
-    fn run(deployment: &Value, sets: &[Value]) -> Plan {
-        let now = Timestamp::from_second(100).unwrap();
-        plan(&Input { deployment, replica_sets: sets, old_pods: false, now })
-    }
-
-    fn created(plan: &Plan) -> Value {
-        match &plan.writes[0] {
-            Write::Create(set) => set.clone(),
-            other => panic!("expected a creation, got {other:?}"),
-        }
-    }
-
-    fn available(mut set: Value) -> Value {
-        let wanted = wanted(&set);
-        set["status"] = json!({"replicas": wanted, "readyReplicas": wanted, "availableReplicas": wanted});
-        set
-    }
-
-    #[test]
-    fn a_new_deployment_gets_its_replica_set() {
-        let plan = run(&deployment("a:1"), &[]);
-        let set = created(&plan);
-        assert_eq!(wanted(&set), 2);
-        assert_eq!(object::annotation(&set, REVISION), Some("1"));
-        assert_eq!(object::annotation(&set, crate::THREAD), Some("apps@1"));
-        assert_eq!(object::annotation(&set, "note"), Some("kept"));
-        let hash = object::label(&set, TEMPLATE_HASH).unwrap();
-        assert_eq!(object::name(&set), format!("web-{hash}"));
-        assert_eq!(set["spec"]["selector"]["matchLabels"][TEMPLATE_HASH], json!(hash));
-        assert_eq!(plan.notes[0].message, format!("Scaled up replica set web-{hash} from 0 to 2"));
-        assert_eq!(run(&deployment("a:1"), &[]), plan);
-    }
-
-    #[test]
-    fn a_rolling_update_surges_then_takes_from_the_old() {
-        let old = available(created(&run(&deployment("a:1"), &[])));
-        let mut changed = deployment("a:2");
-        object::set_annotation(&mut changed, REVISION, "1");
-        let plan = run(&changed, std::slice::from_ref(&old));
-        let new = created(&plan);
-        assert_eq!((wanted(&new), object::annotation(&new, REVISION)), (1, Some("2")));
-        assert!(matches!(&plan.writes[1], Write::PatchDeployment(_)));
-        object::set_annotation(&mut changed, REVISION, "2");
-        let waiting = run(&changed, &[old.clone(), new.clone()]);
-        assert!(waiting.writes.iter().all(|write| matches!(write, Write::PatchStatus(_))));
-        let moving = run(&changed, &[old.clone(), available(new)]);
-        let expected = Write::Patch(object::name(&old).to_owned(), json!({"spec": {"replicas": 1}}));
-        assert_eq!(moving.writes[0], expected);
-    }
-
-    #[test]
-    fn recreate_waits_for_the_old_pods() {
-        let old = available(created(&run(&deployment("a:1"), &[])));
-        let mut changed = deployment("a:2");
-        changed["spec"]["strategy"] = json!({"type": "Recreate"});
-        let plan = run(&changed, std::slice::from_ref(&old));
-        assert_eq!(plan.writes[0], Write::Patch(object::name(&old).to_owned(), json!({"spec": {"replicas": 0}})));
-        let mut gone = old;
-        gone["spec"]["replicas"] = json!(0);
-        gone["status"] = json!({"replicas": 0});
-        assert_eq!(wanted(&created(&run(&changed, &[gone]))), 2);
-    }
-
-    #[test]
-    fn a_template_that_comes_back_gets_the_next_revision() {
-        let first = created(&run(&deployment("a:1"), &[]));
-        let mut second = created(&run(&deployment("a:2"), std::slice::from_ref(&first)));
-        second["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
-        let plan = run(&deployment("a:1"), &[first.clone(), second]);
-        let patch = plan.writes.iter().find_map(|write| match write {
-            Write::Patch(name, patch) if name == object::name(&first) => Some(patch),
-            _ => None,
-        });
-        assert_eq!(patch.unwrap()["metadata"]["annotations"][REVISION], json!("3"));
-        assert_eq!(patch.unwrap()["metadata"]["annotations"][HISTORY], json!("1"));
-    }
-
-    #[test]
-    fn history_beyond_the_limit_goes() {
-        let new = available(created(&run(&deployment("a:9"), &[])));
-        let spent = |number: &str| {
-            let mut set = created(&run(&deployment(number), &[]));
-            set["spec"]["replicas"] = json!(0);
-            object::set_annotation(&mut set, REVISION, number);
-            set
-        };
-        let plan = run(&deployment("a:9"), &[new, spent("1"), spent("2")]);
-        let deleted: Vec<_> = plan.writes.iter().filter(|write| matches!(write, Write::Delete(_))).collect();
-        assert_eq!(deleted, vec![&Write::Delete(object::name(&spent("1")).to_owned())]);
-    }
-
-    #[test]
-    fn a_paused_deployment_makes_no_replica_set() {
-        let mut paused = deployment("a:1");
-        paused["spec"]["paused"] = json!(true);
-        let plan = run(&paused, &[]);
-        assert!(plan.writes.iter().all(|write| matches!(write, Write::PatchStatus(_))));
-    }
-}
+mod tests;

@@ -1,43 +1,38 @@
 //! Which pods a Job needs next, and its status. It must not know a clock or a client.
-//! Upstream: `pkg/controller/job`, without indexed completion, pod failure policies and success policies.
+//! Upstream: `pkg/controller/job`; pods carry no tracking finalizer, since what was counted stays in the status.
 
-use jiff::Timestamp;
-use mainstay_apimachinery::object;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::outcome::{self, Outcome};
+use super::pods as job_pods;
+use super::tally::{self, Tally};
 use crate::condition::{self, Condition};
 use crate::note::Note;
-use crate::{pod, read};
+use crate::{cluster, read};
+
+/// First pause before a pod that failed is made anew, doubled each time; upstream's `DefaultJobPodFailureBackOff`.
+const BACKOFF: SignedDuration = SignedDuration::from_secs(10);
+/// Longest pause; upstream's `MaxJobPodFailureBackOff`.
+const MAX_BACKOFF: SignedDuration = SignedDuration::from_secs(600);
 
 /// What a Job needs.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Plan {
-    /// How many pods to create.
-    pub create: usize,
+pub(super) struct Plan {
+    /// Pods to create.
+    pub create: Vec<Value>,
     /// Names of pods to delete.
     pub delete: Vec<String>,
     /// The whole new status.
     pub status: Value,
     /// What to say.
     pub notes: Vec<Note>,
-}
-
-struct Tally {
-    active: i64,
-    ready: i64,
-    succeeded: i64,
-    failed: i64,
-}
-
-fn tally(pods: &[Value]) -> Tally {
-    let count =
-        |test: &dyn Fn(&Value) -> bool| i64::try_from(pods.iter().filter(|pod| test(pod)).count()).unwrap_or(i64::MAX);
-    Tally {
-        active: count(&pod::is_active),
-        ready: count(&|pod| pod::is_active(pod) && pod::is_ready(pod)),
-        succeeded: count(&|pod| pod::phase(pod) == "Succeeded"),
-        failed: count(&|pod| pod::phase(pod) == "Failed"),
-    }
+    /// When the pause after a failure is over.
+    pub again_in: Option<Duration>,
+    /// When the Job's time is up.
+    pub deadline_in: Option<Duration>,
 }
 
 /// Whether the Job has a final condition.
@@ -45,157 +40,128 @@ pub(crate) fn is_finished(job: &Value) -> bool {
     condition::is_true(job, "Complete") || condition::is_true(job, "Failed")
 }
 
+/// When a finished Job is to be deleted. Upstream: `pkg/controller/ttlafterfinished`.
+pub(super) fn expires_at(job: &Value) -> Option<Timestamp> {
+    let seconds = read::int(job, "/spec/ttlSecondsAfterFinished")?;
+    let last = ["Complete", "Failed"].into_iter().filter(|kind| condition::is_true(job, kind));
+    let finished = last.filter_map(|kind| read::time(condition::find(job, kind)?, "/lastTransitionTime")).max()?;
+    finished.checked_add(SignedDuration::from_secs(seconds)).ok()
+}
+
 /// One round for a Job that is not finished.
-pub(crate) fn plan(job: &Value, pods: &[Value], now: Timestamp) -> Plan {
-    let tally = tally(pods);
+pub(super) fn plan(job: &Value, pods: &[Value], now: Timestamp) -> Plan {
+    let tally = tally::tally(job, pods);
+    let outcome = outcome::outcome(job, &tally, now);
+    let wanted = wanted(job, &tally, &outcome);
+    let mut delete = job_pods::needless(job, pods, &tally);
+    let stays = tally.active - i64::try_from(delete.len()).unwrap_or(0);
+    for name in job_pods::surplus(pods, stays - wanted) {
+        if !delete.contains(&name) {
+            delete.push(name);
+        }
+    }
+    let pause_ends = pause_ends(&tally).filter(|at| *at > now && stays < wanted);
+    let only_failed = read::text(job, "/spec/podReplacementPolicy") == Some("Failed");
+    let held = if only_failed { tally.terminating } else { 0 };
+    let count = if pause_ends.is_some() { 0 } else { usize::try_from(wanted - stays - held).unwrap_or(0) };
+    let (status, notes) = status(job, &tally, &outcome, now);
+    let running = outcome == Outcome::Running;
+    let mut started = job.clone();
+    started["status"] = status.clone();
+    Plan {
+        create: job_pods::new(job, pods, &tally, count),
+        delete,
+        status,
+        notes,
+        again_in: pause_ends.map(|at| cluster::until(now, at)),
+        deadline_in: outcome::deadline(&started).filter(|_| running).map(|at| cluster::until(now, at)),
+    }
+}
+
+fn wanted(job: &Value, tally: &Tally, outcome: &Outcome) -> i64 {
     let parallelism = read::int(job, "/spec/parallelism").unwrap_or(1);
-    let completions = read::int(job, "/spec/completions");
-    let outcome = outcome(job, &tally);
-    let wanted = match (&outcome, completions) {
-        (Outcome::Running, Some(completions)) => parallelism.min(completions - tally.succeeded).max(0),
+    match (outcome, read::int(job, "/spec/completions")) {
+        (Outcome::Running, Some(completions)) => {
+            let left = completions - tally.succeeded - tally.failed_indexes.len();
+            parallelism.min(left).max(0)
+        }
         // A work queue: once one pod has succeeded, no new ones start.
         (Outcome::Running, None) if tally.succeeded > 0 => tally.active,
         (Outcome::Running, None) => parallelism,
         _ => 0,
-    };
-    let delete = surplus(pods, tally.active - wanted);
-    let create = usize::try_from(wanted - tally.active).unwrap_or(0);
-    let (status, notes) = status(job, &tally, &outcome, now);
-    Plan { create, delete, status, notes }
-}
-
-fn surplus(pods: &[Value], count: i64) -> Vec<String> {
-    let mut active: Vec<&Value> = pods.iter().filter(|pod| pod::is_active(pod)).collect();
-    active.sort_by_cached_key(|pod| pod::deletion_rank(pod));
-    let count = usize::try_from(count).unwrap_or(0);
-    active.into_iter().take(count).map(|pod| object::name(pod).to_owned()).collect()
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    Running,
-    Suspended,
-    Complete,
-    Failed,
-}
-
-fn outcome(job: &Value, tally: &Tally) -> Outcome {
-    if tally.failed > read::int(job, "/spec/backoffLimit").unwrap_or(6) {
-        return Outcome::Failed;
     }
-    let complete = match read::int(job, "/spec/completions") {
-        Some(completions) => tally.succeeded >= completions,
-        None => tally.succeeded > 0 && tally.active == 0,
-    };
-    if complete {
-        return Outcome::Complete;
-    }
-    if read::flag(job, "/spec/suspend") { Outcome::Suspended } else { Outcome::Running }
+}
+
+/// When a pod may be made after the failures so far.
+fn pause_ends(tally: &Tally) -> Option<Timestamp> {
+    let doublings = u32::try_from((tally.failed - 1).clamp(0, 6)).unwrap_or(6);
+    tally.last_failure?.checked_add((BACKOFF * (1 << doublings)).min(MAX_BACKOFF)).ok()
 }
 
 fn status(job: &Value, tally: &Tally, outcome: &Outcome, now: Timestamp) -> (Value, Vec<Note>) {
+    let going = !outcome.is_final() && *outcome != Outcome::Suspended;
     let mut status: Map<String, Value> = read::without_zeros(&[
-        ("active", if *outcome == Outcome::Running { tally.active } else { 0 }),
+        ("active", if going { tally.active } else { 0 }),
         ("succeeded", tally.succeeded),
         ("failed", tally.failed),
     ]);
-    status.insert("ready".to_owned(), json!(tally.ready));
+    status.insert("ready".to_owned(), json!(if outcome.is_final() { 0 } else { tally.ready }));
+    // Pods that are told to go are counted as going, though they have not been deleted yet.
+    let ending = tally.terminating + if going { 0 } else { tally.active };
+    status.insert("terminating".to_owned(), json!(ending));
     status.insert("uncountedTerminatedPods".to_owned(), json!({}));
-    let (wanted, notes) = verdict(outcome);
-    let mut conditions = condition::all(job);
-    let was_suspended = condition::is_true(job, "Suspended");
-    if was_suspended && *outcome == Outcome::Running {
-        let resumed = Condition::new("Suspended", false, "JobResumed", "Job resumed");
-        condition::set(&mut conditions, &resumed, now);
+    if tally::is_indexed(job) && tally.completed.len() > 0 {
+        status.insert("completedIndexes".to_owned(), json!(tally.completed.to_string()));
     }
-    for condition in &wanted {
-        condition::set(&mut conditions, condition, now);
+    if read::int(job, "/spec/backoffLimitPerIndex").is_some() {
+        status.insert("failedIndexes".to_owned(), json!(tally.failed_indexes.to_string()));
     }
+    let (conditions, notes) = conditions(job, outcome, ending == 0, now);
+    let done = condition::find_in(&conditions, "Complete").is_some();
     if !conditions.is_empty() {
         status.insert("conditions".to_owned(), Value::from(conditions));
     }
+    let resumed = condition::is_true(job, "Suspended");
     if *outcome != Outcome::Suspended {
-        let started = read::text(job, "/status/startTime").map_or_else(|| read::rfc3339(now), str::to_owned);
-        status.insert("startTime".to_owned(), json!(started));
+        let started = read::text(job, "/status/startTime").filter(|_| !resumed);
+        status.insert("startTime".to_owned(), json!(started.map_or_else(|| read::rfc3339(now), str::to_owned)));
     }
-    if *outcome == Outcome::Complete {
+    if done {
         status.insert("completionTime".to_owned(), json!(read::rfc3339(now)));
     }
-    let news = if *outcome == Outcome::Suspended && was_suspended { Vec::new() } else { notes };
-    (Value::Object(status), news)
+    (Value::Object(status), notes)
 }
 
-fn verdict(outcome: &Outcome) -> (Vec<Condition>, Vec<Note>) {
-    match outcome {
-        Outcome::Running => (Vec::new(), Vec::new()),
+/// The conditions. What the end will be is told at once, the end itself when no pod is left.
+fn conditions(job: &Value, outcome: &Outcome, empty: bool, now: Timestamp) -> (Vec<Value>, Vec<Note>) {
+    let mut conditions = condition::all(job);
+    let was_suspended = condition::is_true(job, "Suspended");
+    let (target, end, reason, message) = match outcome {
+        Outcome::Running if was_suspended => {
+            condition::set(&mut conditions, &Condition::new("Suspended", false, "JobResumed", "Job resumed"), now);
+            return (conditions, vec![Note::normal("Resumed", "Job resumed")]);
+        }
+        Outcome::Running => return (conditions, Vec::new()),
         Outcome::Suspended => {
-            let condition = Condition::new("Suspended", true, "JobSuspended", "Job suspended");
-            (vec![condition], vec![Note::normal("Suspended", "Job suspended")])
+            let suspended = Condition::new("Suspended", true, "JobSuspended", "Job suspended");
+            condition::set(&mut conditions, &suspended, now);
+            let note = (!was_suspended).then(|| Note::normal("Suspended", "Job suspended"));
+            return (conditions, note.into_iter().collect());
         }
-        Outcome::Complete => {
-            let reached = "Reached expected number of succeeded pods";
-            let both = ["SuccessCriteriaMet", "Complete"];
-            let conditions = both.map(|kind| Condition::new(kind, true, "CompletionsReached", reached));
-            (conditions.to_vec(), vec![Note::normal("Completed", "Job completed")])
-        }
-        Outcome::Failed => {
-            let message = "Job has reached the specified backoff limit";
-            let both = ["FailureTarget", "Failed"];
-            let conditions = both.map(|kind| Condition::new(kind, true, "BackoffLimitExceeded", message));
-            (conditions.to_vec(), vec![Note::warning("BackoffLimitExceeded", message)])
-        }
+        Outcome::Complete(reason, message) => ("SuccessCriteriaMet", "Complete", *reason, message),
+        Outcome::Failed(reason, message) => ("FailureTarget", "Failed", *reason, message),
+    };
+    condition::set(&mut conditions, &Condition::new(target, true, reason, message.as_str()), now);
+    if !empty {
+        return (conditions, Vec::new());
     }
+    condition::set(&mut conditions, &Condition::new(end, true, reason, message.as_str()), now);
+    let note = match outcome {
+        Outcome::Complete(..) => Note::normal("Completed", "Job completed"),
+        _ => Note::warning(reason, message.as_str()),
+    };
+    (conditions, vec![note])
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn job() -> Value {
-        json!({"metadata": {"name": "j"}, "spec": {"parallelism": 2, "completions": 3, "backoffLimit": 1}})
-    }
-
-    fn a_pod(name: &str, phase: &str) -> Value {
-        json!({"metadata": {"name": name}, "status": {"phase": phase}})
-    }
-
-    fn run(job: &Value, phases: &[&str]) -> Plan {
-        let pods: Vec<Value> =
-            phases.iter().enumerate().map(|(index, phase)| a_pod(&format!("p{index}"), phase)).collect();
-        plan(job, &pods, Timestamp::UNIX_EPOCH)
-    }
-
-    #[test]
-    fn pods_start_up_to_the_parallelism_and_the_completions_left() {
-        assert_eq!(run(&job(), &[]).create, 2);
-        assert_eq!(run(&job(), &["Succeeded", "Running"]).create, 1);
-        assert_eq!(run(&job(), &["Succeeded", "Succeeded", "Running"]).create, 0);
-    }
-
-    #[test]
-    fn a_job_completes_and_says_so() {
-        let plan = run(&job(), &["Succeeded", "Succeeded", "Succeeded"]);
-        let done = json!({"status": plan.status});
-        assert!(is_finished(&done) && condition::is_true(&done, "SuccessCriteriaMet"));
-        assert_eq!((read::count(&done, "/status/succeeded"), plan.create), (3, 0));
-        assert_eq!(plan.notes[0].reason, "Completed");
-    }
-
-    #[test]
-    fn a_job_fails_beyond_its_backoff_limit() {
-        let plan = run(&job(), &["Failed", "Failed", "Running"]);
-        assert!(condition::is_true(&json!({"status": plan.status}), "Failed"));
-        assert_eq!(plan.delete, vec!["p2".to_owned()]);
-    }
-
-    #[test]
-    fn a_suspended_job_has_no_pods() {
-        let mut job = job();
-        job["spec"]["suspend"] = json!(true);
-        let plan = run(&job, &["Running"]);
-        assert_eq!((plan.create, plan.delete.len()), (0, 1));
-        assert!(plan.status.get("startTime").is_none());
-        job["status"] = plan.status;
-        assert!(run(&job, &[]).notes.is_empty());
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::timeline::{self, Stage};
 use crate::condition::{self, Condition};
+use crate::pod::{self, Failure};
 use crate::{hash, read};
 
 /// Where a pod runs.
@@ -191,12 +192,14 @@ fn states(pod: &Value, container: &Value, stage: &Stage) -> (Value, Value) {
         Stage::Creating => (waiting("ContainerCreating", None), none),
         Stage::PullFailed { backing_off, .. } => (pull_failure(container, *backing_off), none),
         Stage::Running { since, restarts: 0, .. } => (running(*since), none),
-        Stage::Running { since, .. } => (running(*since), terminated(*since, *since, false)),
+        Stage::Running { since, .. } => (running(*since), terminated(*since, *since, exit_code(pod, false))),
         Stage::CrashBackOff { since, started, pause, .. } => {
-            let message = format!("back-off {} restarting failed container", short(*pause));
-            (waiting("CrashLoopBackOff", Some(message)), terminated(*started, *since, false))
+            let who =
+                format!("container={} pod={}", read::text(container, "/name").unwrap_or_default(), pod::full_name(pod));
+            let message = format!("back-off {} restarting failed {who}", short(*pause));
+            (waiting("CrashLoopBackOff", Some(message)), terminated(*started, *since, exit_code(pod, false)))
         }
-        Stage::Finished { at, started, succeeded } => (terminated(*started, *at, *succeeded), none),
+        Stage::Finished { at, started, succeeded } => (terminated(*started, *at, exit_code(pod, *succeeded)), none),
     }
 }
 
@@ -211,10 +214,17 @@ fn running(since: Timestamp) -> Value {
     json!({"running": {"startedAt": read::rfc3339(since)}})
 }
 
-fn terminated(started: Timestamp, at: Timestamp, succeeded: bool) -> Value {
+fn exit_code(pod: &Value, succeeded: bool) -> i32 {
+    match pod::requested_failure(pod) {
+        Some(Failure::Exit(code)) if !succeeded => code,
+        _ => i32::from(!succeeded),
+    }
+}
+
+fn terminated(started: Timestamp, at: Timestamp, exit_code: i32) -> Value {
     json!({"terminated": {
-        "exitCode": i32::from(!succeeded),
-        "reason": if succeeded { "Completed" } else { "Error" },
+        "exitCode": exit_code,
+        "reason": if exit_code == 0 { "Completed" } else { "Error" },
         "startedAt": read::rfc3339(started),
         "finishedAt": read::rfc3339(at),
     }})
@@ -248,7 +258,7 @@ fn init_containers(pod: &Value, placement: &Placement, stage: &Stage) -> Vec<Val
             let state = match (done, sidecar) {
                 (false, _) => waiting("PodInitializing", None),
                 (true, true) => running(placement.taken),
-                (true, false) => terminated(placement.taken, placement.taken, true),
+                (true, false) => terminated(placement.taken, placement.taken, 0),
             };
             base_status(pod, container, 0, (done, done && sidecar), (state, json!({})))
         })
@@ -310,7 +320,7 @@ mod tests {
             Stage::CrashBackOff { since: s(9), started: s(8), restarts: 4, pause: SignedDuration::from_secs(160) };
         let container = at(&pod(), &stage)["status"]["containerStatuses"][0].clone();
         assert_eq!(container["state"]["waiting"]["reason"], "CrashLoopBackOff");
-        assert_eq!(container["state"]["waiting"]["message"], "back-off 2m40s restarting failed container");
+        assert_eq!(container["state"]["waiting"]["message"], "back-off 2m40s restarting failed container=c pod=p_(u)");
         assert_eq!(
             (&container["restartCount"], &container["lastState"]["terminated"]["exitCode"]),
             (&json!(4), &json!(1))

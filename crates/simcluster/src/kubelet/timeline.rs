@@ -87,8 +87,8 @@ pub(crate) fn at(pod: &Value, taken: Timestamp, now: Timestamp, timings: &Timing
     }
     let restarts_on_failure = read::text(pod, "/spec/restartPolicy") != Some("Never");
     match failure {
-        Some(Failure::CrashLoop) if restarts_on_failure => crash_loop(started, now),
-        Some(Failure::CrashLoop) => finishing(started, started + CRASH_AFTER, now, false),
+        Some(Failure::CrashLoop | Failure::Exit(_)) if restarts_on_failure => crash_loop(started, now),
+        Some(Failure::CrashLoop | Failure::Exit(_)) => finishing(started, started + CRASH_AFTER, now, false),
         _ if runs_to_completion(pod) => finishing(started, started + span(timings.run_to_completion), now, true),
         _ => running(pod, started, now),
     }

@@ -1,29 +1,93 @@
-//! The EndpointSlice of a Service, from the pods it selects. It must not know a clock or a client.
-//! Upstream: `endpointslice/reconciler.go`; one slice per Service, of at most 1000 endpoints.
+//! The EndpointSlices of a Service, from the pods it selects. It must not know a clock or a client.
+//! Upstream: `endpointslice/reconciler.go`.
+
+use std::collections::BTreeMap;
 
 use mainstay_apimachinery::object;
 use serde_json::{Map, Value, json};
 
 use crate::{hash, owner, pod, read};
 
-/// Most endpoints a slice may hold; the API's limit.
-const MAX_ENDPOINTS: usize = 1000;
+/// Most endpoints of one slice; upstream's `--max-endpoints-per-slice`.
+const MAX_ENDPOINTS: usize = 100;
 
-/// The slice of a Service with a selector; `None` for one without, whose endpoints are somebody else's.
-pub(crate) fn slice(service: &Value, pods: &[Value]) -> Option<Value> {
-    selector(service)?;
-    let mut endpoints: Vec<Value> = pods.iter().filter_map(|pod| endpoint(service, pod)).take(MAX_ENDPOINTS).collect();
+/// What the slices of a Service need.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Plan {
+    /// Slices to create.
+    pub create: Vec<Value>,
+    /// Merge patches, each with the slice it is for.
+    pub patch: Vec<(Value, Value)>,
+    /// Names of slices to delete.
+    pub delete: Vec<String>,
+}
+
+/// Compares the slices of a Service with the pods behind it. One without a selector needs nothing: its endpoints are
+/// somebody else's. An endpoint stays in its slice, so that a change of one pod rewrites one slice.
+pub(crate) fn plan(service: &Value, pods: &[Value], known: &[Value]) -> Plan {
+    if selector(service).is_none() {
+        return Plan::default();
+    }
+    let mut wanted: BTreeMap<String, Value> =
+        pods.iter().filter_map(|pod| Some((object::uid(pod).to_owned(), endpoint(service, pod)?))).collect();
+    let mut known: Vec<&Value> = known.iter().collect();
+    known.sort_by_key(|slice| object::name(slice));
+    let mut kept: Vec<Vec<Value>> = known.iter().map(|slice| keep(slice, &mut wanted)).collect();
+    let mut added: Vec<Value> = wanted.into_values().collect();
+    sort(&mut added);
+    fill(&mut kept, &mut added);
+    let mut plan = Plan::default();
+    let ports = json!(ports(service, pods));
+    let mut survivors = kept.iter().filter(|endpoints| !endpoints.is_empty()).count();
+    for (slice, endpoints) in known.iter().zip(kept) {
+        // The last one stays though it is empty: it says that there is no endpoint.
+        if endpoints.is_empty() && (survivors > 0 || !added.is_empty()) {
+            plan.delete.push(object::name(slice).to_owned());
+            continue;
+        }
+        survivors = survivors.max(1);
+        let part = json!({"endpoints": slice.get("endpoints"), "ports": slice.get("ports")});
+        if let Some(patch) = read::merge_diff(&part, &json!({"endpoints": endpoints, "ports": ports})) {
+            plan.patch.push(((*slice).clone(), patch));
+        }
+    }
+    let chunks: Vec<&[Value]> = added.chunks(MAX_ENDPOINTS).collect();
+    let none: &[Value] = &[];
+    let chunks = if chunks.is_empty() && known.is_empty() { vec![none] } else { chunks };
+    let free = (0..).map(|index| name(service, index)).filter(|name| !known.iter().any(|it| object::name(it) == name));
+    plan.create = chunks.into_iter().zip(free).map(|(chunk, name)| new_slice(service, &name, chunk, &ports)).collect();
+    plan
+}
+
+/// The endpoints of a slice that are still wanted, as they are wanted now.
+fn keep(slice: &Value, wanted: &mut BTreeMap<String, Value>) -> Vec<Value> {
+    let uids = read::items(slice, "/endpoints").filter_map(|endpoint| read::text(endpoint, "/targetRef/uid"));
+    uids.filter_map(|uid| wanted.remove(uid)).collect()
+}
+
+/// Puts new endpoints where there is room, the fullest slice first.
+fn fill(kept: &mut [Vec<Value>], added: &mut Vec<Value>) {
+    let mut order: Vec<&mut Vec<Value>> = kept.iter_mut().filter(|endpoints| endpoints.len() < MAX_ENDPOINTS).collect();
+    order.sort_by_key(|endpoints| std::cmp::Reverse(endpoints.len()));
+    for endpoints in order {
+        let room = (MAX_ENDPOINTS - endpoints.len()).min(added.len());
+        endpoints.extend(added.drain(..room));
+        sort(endpoints);
+    }
+}
+
+fn sort(endpoints: &mut [Value]) {
     endpoints.sort_by(|a, b| read::text(a, "/targetRef/name").cmp(&read::text(b, "/targetRef/name")));
-    let mut labels = object::labels(service).clone();
+}
+
+fn new_slice(service: &Value, name: &str, endpoints: &[Value], ports: &Value) -> Value {
+    let mut labels = labels(service);
     labels.insert("kubernetes.io/service-name".to_owned(), json!(object::name(service)));
     labels.insert("endpointslice.kubernetes.io/managed-by".to_owned(), json!("endpointslice-controller.k8s.io"));
-    if read::text(service, "/spec/clusterIP") == Some("None") {
-        labels.insert("service.kubernetes.io/headless".to_owned(), json!(""));
-    }
-    Some(json!({
+    json!({
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
         "metadata": {
-            "name": name(service),
+            "name": name,
             "generateName": format!("{}-", object::name(service)),
             "namespace": object::namespace(service),
             "labels": labels,
@@ -31,8 +95,17 @@ pub(crate) fn slice(service: &Value, pods: &[Value]) -> Option<Value> {
         },
         "addressType": "IPv4",
         "endpoints": endpoints,
-        "ports": ports(service, pods),
-    }))
+        "ports": ports,
+    })
+}
+
+/// The labels of a Service, as its endpoints have them.
+pub(crate) fn labels(service: &Value) -> Map<String, Value> {
+    let mut labels = object::labels(service).clone();
+    if read::text(service, "/spec/clusterIP") == Some("None") {
+        labels.insert("service.kubernetes.io/headless".to_owned(), json!(""));
+    }
+    labels
 }
 
 /// The label pairs that a Service selects pods by.
@@ -46,10 +119,11 @@ pub(crate) fn selects(service: &Value, pod: &Value) -> bool {
     selector(service).is_some_and(|wanted| wanted.iter().all(|(key, value)| labels.get(key) == Some(value)))
 }
 
-/// The slice's name; upstream's suffix is random.
-pub(crate) fn name(service: &Value) -> String {
-    let namespace = object::namespace(service).unwrap_or_default();
-    format!("{}-{}", object::name(service), hash::suffix(&format!("{namespace}/{}", object::name(service))))
+/// The name of a slice; upstream's suffix is random.
+fn name(service: &Value, index: usize) -> String {
+    let (namespace, name) = (object::namespace(service).unwrap_or_default(), object::name(service));
+    let ordinal = if index == 0 { String::new() } else { format!("/{index}") };
+    format!("{name}-{}", hash::suffix(&format!("{namespace}/{name}{ordinal}")))
 }
 
 fn endpoint(service: &Value, pod: &Value) -> Option<Value> {
@@ -73,7 +147,8 @@ fn endpoint(service: &Value, pod: &Value) -> Option<Value> {
     }))
 }
 
-fn ports(service: &Value, pods: &[Value]) -> Vec<Value> {
+/// The ports of a Service at its pods.
+pub(crate) fn ports(service: &Value, pods: &[Value]) -> Vec<Value> {
     let mut ports = Vec::new();
     for port in read::items(service, "/spec/ports") {
         let Some(number) = target_port(port, pods) else { continue };
@@ -116,14 +191,22 @@ mod tests {
     }
 
     fn a_pod(name: &str, ready: &str) -> Value {
-        json!({"metadata": {"name": name, "namespace": "n", "labels": {"app": "web", "x": "y"}},
+        json!({"metadata": {"name": name, "namespace": "n", "uid": name, "labels": {"app": "web", "x": "y"}},
                "spec": {"nodeName": "n1", "containers": [{"ports": [{"name": "http", "containerPort": 8080}]}]},
                "status": {"phase": "Running", "podIP": "10.244.0.1", "conditions": [{"type": "Ready", "status": ready}]}})
     }
 
+    fn pods(count: usize) -> Vec<Value> {
+        (0..count).map(|index| a_pod(&format!("p{index:04}"), "True")).collect()
+    }
+
+    fn size(slice: &Value) -> usize {
+        read::items(slice, "/endpoints").count()
+    }
+
     #[test]
     fn ready_pods_are_ready_endpoints_and_named_ports_are_resolved() {
-        let slice = slice(&service(), &[a_pod("b", "False"), a_pod("a", "True")]).unwrap();
+        let slice = plan(&service(), &[a_pod("b", "False"), a_pod("a", "True")], &[]).create.remove(0);
         assert_eq!(slice["endpoints"][0]["targetRef"]["name"], "a");
         assert_eq!(slice["endpoints"][0]["conditions"]["ready"], true);
         assert_eq!(slice["endpoints"][1]["conditions"]["ready"], false);
@@ -136,9 +219,24 @@ mod tests {
     fn a_pod_without_an_address_is_no_endpoint_and_no_selector_no_slice() {
         let mut pod = a_pod("a", "True");
         pod["status"].as_object_mut().unwrap().remove("podIP");
-        assert_eq!(slice(&service(), &[pod]).unwrap()["endpoints"], json!([]));
+        assert_eq!(plan(&service(), &[pod], &[]).create[0]["endpoints"], json!([]));
         let mut bare = service();
         bare["spec"].as_object_mut().unwrap().remove("selector");
-        assert!(slice(&bare, &[]).is_none());
+        assert_eq!(plan(&bare, &[], &[]), Plan::default());
+    }
+
+    #[test]
+    fn slices_hold_a_hundred_and_a_change_touches_one() {
+        let many = plan(&service(), &pods(250), &[]).create;
+        assert_eq!(many.iter().map(size).collect::<Vec<_>>(), [100, 100, 50]);
+        assert_eq!(plan(&service(), &pods(250), &many), Plan::default());
+        let one_more = plan(&service(), &pods(251), &many);
+        assert_eq!((one_more.create.len(), one_more.patch.len(), size(&one_more.patch[0].1)), (0, 1, 51));
+        let one_less = plan(&service(), &pods(250)[1..], &many);
+        assert_eq!((one_less.patch.len(), size(&one_less.patch[0].1)), (1, 99));
+        let few = plan(&service(), &pods(100), &many);
+        assert_eq!((few.patch.len(), few.delete.len()), (0, 2));
+        let none = plan(&service(), &[], &many);
+        assert_eq!((none.patch.len(), none.delete.len()), (1, 2), "one stays, and is empty");
     }
 }

@@ -1,211 +1,206 @@
-//! Which pods and claims a StatefulSet needs next, and its status. It must not know a clock or a client.
-//! Upstream: `pkg/controller/statefulset`; revisions are hashes only, no ControllerRevision is kept.
+//! Which pods a StatefulSet needs next. It must not know a clock or a client.
+//! Upstream: `defaultStatefulSetControl.updateStatefulSet`.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use mainstay_apimachinery::object;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::{hash, owner, pod, read};
+use super::{pods, status};
+use crate::note::Note;
+use crate::revision::{self, History};
+use crate::{cluster, pod, read};
 
-/// Label with the revision a pod was made from.
-pub(crate) const REVISION: &str = "controller-revision-hash";
+/// What the plan is made from.
+pub(super) struct Input<'a> {
+    /// The StatefulSet, defaulted.
+    pub set: &'a Value,
+    /// Its revisions.
+    pub history: &'a History,
+    /// The pods it controls.
+    pub pods: &'a [Value],
+    /// The present time.
+    pub now: Timestamp,
+}
 
 /// What a StatefulSet needs.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Plan {
-    /// Claims that the pods to create mount.
-    pub claims: Vec<Value>,
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Plan {
     /// Pods to create.
     pub create: Vec<Value>,
-    /// Name of the pod to delete.
-    pub delete: Option<String>,
+    /// Names of the pods to delete.
+    pub delete: Vec<String>,
+    /// Pods that there are, and whether they are beyond the replicas: their claims follow them.
+    pub claim_owners: Vec<(Value, bool)>,
     /// The whole new status.
     pub status: Value,
+    /// What to say.
+    pub notes: Vec<Note>,
+    /// Names of revisions to delete.
+    pub forget: Vec<String>,
+    /// When a pod becomes available.
+    pub again_in: Option<Duration>,
+}
+
+/// The ordinals that are wanted.
+struct Range {
+    first: i64,
+    end: i64,
+}
+
+impl Range {
+    fn of(set: &Value) -> Self {
+        let first = read::count(set, "/spec/ordinals/start");
+        Self { first, end: first + read::int(set, "/spec/replicas").unwrap_or(1) }
+    }
+
+    fn has(&self, pod: &Value) -> bool {
+        (self.first..self.end).contains(&pods::ordinal(pod))
+    }
 }
 
 /// One round.
-pub(crate) fn plan(set: &Value, pods: &[Value]) -> Plan {
-    let revision = revision(set);
-    let first = read::count(set, "/spec/ordinals/start");
-    let replicas = read::int(set, "/spec/replicas").unwrap_or(1);
-    let names: Vec<String> = (first..first + replicas).map(|ordinal| pod_name(set, ordinal)).collect();
-    let missing = missing(set, pods, &names);
-    let settled = missing.is_empty() && names.iter().all(|name| find(pods, name).is_some_and(is_running_and_ready));
-    let delete = surplus(pods, &names).or_else(|| settled.then(|| outdated(set, pods, &names, &revision)).flatten());
-    let delete = delete.filter(|_| missing.is_empty());
-    Plan {
-        claims: missing.iter().flat_map(|name| claims(set, name)).collect(),
-        create: missing.iter().map(|name| new_pod(set, name, &revision)).collect(),
-        delete,
-        status: status(set, pods, &revision),
+pub(super) fn plan(input: &Input<'_>) -> Plan {
+    let Input { set, history, pods, now } = *input;
+    let update = object::name(&history.update);
+    let current = read::text(set, "/status/currentRevision").unwrap_or(update);
+    let range = Range::of(set);
+    let mut plan = Plan {
+        status: status::status(set, pods, (current, update), now),
+        claim_owners: pods.iter().map(|pod| (pod.clone(), !range.has(pod))).collect(),
+        again_in: available_in(set, pods, now),
+        ..Plan::default()
+    };
+    let settled = replicas(input, &range, &mut plan) && condemned(input, &range, &mut plan);
+    if settled {
+        replace_outdated(input, &range, update, &mut plan);
+    }
+    let live = |revision: &Value| {
+        let name = object::name(revision);
+        name == current || pods.iter().any(|pod| pods::revision_of(pod) == Some(name))
+    };
+    plan.forget = revision::surplus(set, history, live);
+    plan
+}
+
+fn available_in(set: &Value, pods: &[Value], now: Timestamp) -> Option<Duration> {
+    let min_ready = read::count(set, "/spec/minReadySeconds");
+    let next = pods.iter().filter_map(|pod| pod::available_at(pod, min_ready)).filter(|at| *at > now).min();
+    next.map(|at| cluster::until(now, at))
+}
+
+fn is_parallel(set: &Value) -> bool {
+    read::text(set, "/spec/podManagementPolicy") == Some("Parallel")
+}
+
+fn find<'a>(pods: &'a [Value], ordinal: i64) -> Option<&'a Value> {
+    pods.iter().find(|pod| pods::ordinal(pod) == ordinal)
+}
+
+/// Makes the pods that are missing: all at once, or the next one when all before it are available. Whether the rest of
+/// the round may go on.
+fn replicas(input: &Input<'_>, range: &Range, plan: &mut Plan) -> bool {
+    let Input { set, pods, now, .. } = *input;
+    let ordered = !is_parallel(set);
+    for ordinal in range.first..range.end {
+        match find(pods, ordinal) {
+            None => {
+                plan.create.push(new_pod(input, range, ordinal));
+                if ordered {
+                    return false;
+                }
+            }
+            Some(pod) if pod::is_finished(pod) && !object::is_deleting(pod) => {
+                plan.notes.push(recreating(set, pod));
+                plan.delete.push(object::name(pod).to_owned());
+                if ordered {
+                    return false;
+                }
+            }
+            Some(pod) if ordered && (object::is_deleting(pod) || !pods::is_available(set, pod, now)) => return false,
+            Some(_) => {}
+        }
+    }
+    plan.create.is_empty() && plan.delete.is_empty()
+}
+
+fn recreating(set: &Value, pod: &Value) -> Note {
+    let (namespace, name) = (object::namespace(set).unwrap_or_default(), object::name(set));
+    let message =
+        |state: &str| format!("StatefulSet {namespace}/{name} is recreating {state} Pod {}", object::name(pod));
+    if pod::phase(pod) == "Failed" {
+        Note::warning("RecreatingFailedPod", message("failed"))
+    } else {
+        Note::normal("RecreatingTerminatedPod", message("terminated"))
     }
 }
 
-/// The revision of the present template.
-fn revision(set: &Value) -> String {
-    let template = set.pointer("/spec/template").cloned().unwrap_or_default();
-    format!("{}-{}", object::name(set), hash::pod_template(&template, None))
-}
-
-fn pod_name(set: &Value, ordinal: i64) -> String {
-    format!("{}-{ordinal}", object::name(set))
-}
-
-fn find<'a>(pods: &'a [Value], name: &str) -> Option<&'a Value> {
-    pods.iter().find(|pod| object::name(pod) == name)
-}
-
-fn is_running_and_ready(pod: &Value) -> bool {
-    pod::is_ready(pod) && pod::is_active(pod)
-}
-
-/// The names to create now: all that are missing, or with `OrderedReady` the first, once all before it are ready.
-fn missing(set: &Value, pods: &[Value], names: &[String]) -> Vec<String> {
-    let absent = |name: &&String| find(pods, name).is_none();
-    if read::text(set, "/spec/podManagementPolicy") == Some("Parallel") {
-        return names.iter().filter(absent).cloned().collect();
+/// The pod of an ordinal, of the revision that a partition leaves it at. Upstream: `newVersionedStatefulSetPod`.
+fn new_pod(input: &Input<'_>, range: &Range, ordinal: i64) -> Value {
+    let Input { set, history, .. } = *input;
+    let update = object::name(&history.update);
+    let rolls = read::text(set, "/spec/updateStrategy/type") != Some("OnDelete");
+    let current = read::text(set, "/status/currentRevision").filter(|current| *current != update);
+    let old = current.and_then(|name| history.others.iter().find(|revision| object::name(revision) == name));
+    match old.filter(|_| rolls && ordinal < range.first + partition(set)) {
+        Some(old) => pods::new(&revision::apply(set, old), ordinal, object::name(old)),
+        None => pods::new(set, ordinal, update),
     }
-    let blocked = names.iter().find(|name| !find(pods, name).is_some_and(is_running_and_ready));
-    blocked.filter(absent).cloned().into_iter().collect()
 }
 
-/// The pod with the highest ordinal beyond the wanted ones.
-fn surplus(pods: &[Value], names: &[String]) -> Option<String> {
-    let beyond = pods.iter().filter(|pod| !names.iter().any(|name| name == object::name(pod)));
-    let last = beyond.max_by_key(|pod| ordinal(pod))?;
-    (!object::is_deleting(last)).then(|| object::name(last).to_owned())
+fn partition(set: &Value) -> i64 {
+    read::count(set, "/spec/updateStrategy/rollingUpdate/partition")
 }
 
-fn ordinal(pod: &Value) -> i64 {
-    object::name(pod).rsplit('-').next().and_then(|ordinal| ordinal.parse().ok()).unwrap_or(-1)
+/// Deletes the pods beyond the replicas: all at once, or the highest. Whether there are none left.
+fn condemned(input: &Input<'_>, range: &Range, plan: &mut Plan) -> bool {
+    let mut beyond: Vec<&Value> = input.pods.iter().filter(|pod| !range.has(pod)).collect();
+    beyond.sort_by_key(|pod| std::cmp::Reverse(pods::ordinal(pod)));
+    let ordered = !is_parallel(input.set);
+    let first_unhealthy = beyond.iter().rev().find(|pod| !pods::is_healthy(pod)).copied();
+    for pod in &beyond {
+        if object::is_deleting(pod) {
+            if ordered {
+                return false;
+            }
+            continue;
+        }
+        let waits = ordered && !pods::is_running_and_ready(pod) && first_unhealthy.is_some_and(|first| first != *pod);
+        if waits {
+            return false;
+        }
+        plan.delete.push(object::name(pod).to_owned());
+        if ordered {
+            return false;
+        }
+    }
+    beyond.is_empty()
 }
 
-/// The pod with the highest ordinal that an update has to replace.
-fn outdated(set: &Value, pods: &[Value], names: &[String], revision: &str) -> Option<String> {
+/// Deletes pods of another revision, the highest ordinal first, as many as may be unavailable.
+fn replace_outdated(input: &Input<'_>, range: &Range, update: &str, plan: &mut Plan) {
+    let Input { set, pods, .. } = *input;
     if read::text(set, "/spec/updateStrategy/type") == Some("OnDelete") {
-        return None;
+        return;
     }
-    let partition = read::count(set, "/spec/updateStrategy/rollingUpdate/partition");
-    let old = |name: &&String| {
-        find(pods, name).is_some_and(|pod| ordinal(pod) >= partition && object::label(pod, REVISION) != Some(revision))
-    };
-    names.iter().rfind(old).cloned()
-}
-
-fn claim_name(template: &Value, pod: &str) -> String {
-    format!("{}-{pod}", object::name(template))
-}
-
-fn claims(set: &Value, pod: &str) -> Vec<Value> {
-    let templates = read::items(set, "/spec/volumeClaimTemplates");
-    templates
-        .map(|template| {
-            json!({
-                "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-                "metadata": {
-                    "name": claim_name(template, pod), "namespace": object::namespace(set),
-                    "labels": set.pointer("/spec/selector/matchLabels"),
-                },
-                "spec": template.get("spec"),
-            })
-        })
-        .collect()
-}
-
-fn new_pod(set: &Value, name: &str, revision: &str) -> Value {
-    let mut pod = pod::from_template(set);
-    object::metadata_mut(&mut pod).insert("name".to_owned(), json!(name));
-    object::set_label(&mut pod, REVISION, revision);
-    object::set_label(&mut pod, "statefulset.kubernetes.io/pod-name", name);
-    object::set_label(&mut pod, "apps.kubernetes.io/pod-index", name.rsplit('-').next().unwrap_or_default());
-    pod["spec"]["hostname"] = json!(name);
-    if let Some(service) = read::text(set, "/spec/serviceName") {
-        pod["spec"]["subdomain"] = json!(service);
+    let most = set.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable");
+    let most = most.and_then(|most| read::scaled(most, range.end - range.first, true)).unwrap_or(1).max(1);
+    let mut unavailable = 0;
+    for ordinal in ((range.first + partition(set))..range.end).rev() {
+        let Some(pod) = find(pods, ordinal) else { continue };
+        let outdated = pods::revision_of(pod) != Some(update);
+        if outdated && !object::is_deleting(pod) {
+            plan.delete.push(object::name(pod).to_owned());
+            unavailable += 1;
+        } else if !pods::is_healthy(pod) {
+            unavailable += 1;
+        }
+        if unavailable >= most {
+            return;
+        }
     }
-    mount_claims(set, name, &mut pod);
-    debug_assert!(owner::controls(set, &pod));
-    pod
-}
-
-/// Points the volumes named like a claim template to the pod's own claims.
-fn mount_claims(set: &Value, name: &str, pod: &mut Value) {
-    let mut volumes: Vec<Value> = read::items(pod, "/spec/volumes").cloned().collect();
-    for template in read::items(set, "/spec/volumeClaimTemplates") {
-        let volume = object::name(template);
-        volumes.retain(|known| read::text(known, "/name") != Some(volume));
-        let claim = claim_name(template, name);
-        volumes.push(json!({"name": volume, "persistentVolumeClaim": {"claimName": claim}}));
-    }
-    if !volumes.is_empty() {
-        pod["spec"]["volumes"] = Value::from(volumes);
-    }
-}
-
-fn status(set: &Value, pods: &[Value], revision: &str) -> Value {
-    let count = |test: &dyn Fn(&Value) -> bool| {
-        i64::try_from(pods.iter().filter(|pod| pod::is_active(pod) && test(pod)).count()).unwrap_or(i64::MAX)
-    };
-    let replicas = count(&|_| true);
-    let updated = count(&|pod| object::label(pod, REVISION) == Some(revision));
-    let ready = count(&is_running_and_ready);
-    let done = updated == replicas && ready == replicas;
-    let before = read::text(set, "/status/currentRevision").unwrap_or(revision);
-    let current = if done { revision } else { before };
-    let mut status = read::without_zeros(&[
-        ("observedGeneration", object::generation(set)),
-        ("readyReplicas", ready),
-        ("currentReplicas", count(&|pod| object::label(pod, REVISION) == Some(current))),
-        ("updatedReplicas", updated),
-    ]);
-    for (field, value) in [
-        ("replicas", json!(replicas)),
-        ("availableReplicas", json!(ready)),
-        ("collisionCount", json!(0)),
-        ("currentRevision", json!(current)),
-        ("updateRevision", json!(revision)),
-    ] {
-        status.insert(field.to_owned(), value);
-    }
-    Value::Object(status)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set(image: &str) -> Value {
-        json!({"apiVersion": "apps/v1", "kind": "StatefulSet",
-            "metadata": {"name": "db", "namespace": "n", "uid": "u", "generation": 1},
-            "spec": {"replicas": 2, "serviceName": "db", "template": {"spec": {"image": image}},
-                     "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {}}]}})
-    }
-
-    fn ready(mut pod: Value) -> Value {
-        pod["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
-        pod
-    }
-
-    #[test]
-    fn pods_come_one_after_the_other_with_their_claims() {
-        let first = plan(&set("a"), &[]);
-        assert_eq!(first.create.iter().map(object::name).collect::<Vec<_>>(), ["db-0"]);
-        assert_eq!(object::name(&first.claims[0]), "data-db-0");
-        assert_eq!(first.create[0]["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"], "data-db-0");
-        assert!(plan(&set("a"), &first.create).create.is_empty());
-        let second = plan(&set("a"), &[ready(first.create[0].clone())]);
-        assert_eq!(object::name(&second.create[0]), "db-1");
-    }
-
-    #[test]
-    fn an_update_replaces_from_the_highest_ordinal_and_scaling_down_too() {
-        let mut parallel = set("a");
-        parallel["spec"]["podManagementPolicy"] = json!("Parallel");
-        let pods: Vec<Value> = plan(&parallel, &[]).create.into_iter().map(ready).collect();
-        assert_eq!(plan(&set("a"), &pods).delete, None);
-        assert_eq!(plan(&set("b"), &pods).delete.as_deref(), Some("db-1"));
-        let mut fewer = set("a");
-        fewer["spec"]["replicas"] = json!(1);
-        assert_eq!(plan(&fewer, &pods).delete.as_deref(), Some("db-1"));
-        let status = plan(&set("a"), &pods).status;
-        assert_eq!((&status["readyReplicas"], &status["currentRevision"]), (&json!(2), &status["updateRevision"]));
-    }
-}
+mod tests;

@@ -32,7 +32,7 @@ async fn a_change_on_a_fork_shows_all_it_would_do_and_touches_nothing() {
         "changed deployments.apps": 1,
         "changed replicasets.apps": 1, "added replicasets.apps": 1,
         "added pods": 3, "removed pods": 2,
-        "changed endpointslices.discovery.k8s.io": 1,
+        "changed endpointslices.discovery.k8s.io": 1, "changed endpoints": 1,
     });
     assert_eq!(kinds, expected, "{:#?}", difference.keys().collect::<Vec<_>>());
     assert!(difference.keys().all(|path| !path.contains("other")));

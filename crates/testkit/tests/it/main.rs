@@ -3,11 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod certificate;
+mod cronjobs;
 mod deployment;
+mod describe;
+mod endpoints;
 mod failures;
 mod fork;
+mod jobs;
 mod network;
+mod nodes;
 mod resilience;
+mod sets;
 mod workloads;
 mod writes;
 
