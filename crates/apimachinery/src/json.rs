@@ -7,6 +7,7 @@ mod syntax;
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::FieldPath;
@@ -30,7 +31,7 @@ pub struct Decoded {
 pub fn decode(bytes: &[u8]) -> Result<Decoded, serde_json::Error> {
     let mut duplicates = Vec::new();
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Node { path: &FieldPath::root(), duplicates: &mut duplicates }.deserialize(&mut reader)?;
+    let value = Node { place: &Place::Root, duplicates: &mut duplicates }.deserialize(&mut reader)?;
     reader.end()?;
     Ok(Decoded { value, duplicates })
 }
@@ -56,8 +57,25 @@ fn as_integer(number: f64) -> Option<Number> {
 }
 
 struct Node<'a> {
-    path: &'a FieldPath,
+    place: &'a Place<'a>,
     duplicates: &'a mut Vec<FieldPath>,
+}
+
+/// Where in the document a value is. It becomes a path only where there is something to tell.
+enum Place<'a> {
+    Root,
+    Field(&'a Place<'a>, &'a str),
+    Item(&'a Place<'a>, usize),
+}
+
+impl Place<'_> {
+    fn path(&self) -> FieldPath {
+        match self {
+            Self::Root => FieldPath::root(),
+            Self::Field(parent, name) => parent.path().child(name),
+            Self::Item(parent, index) => parent.path().index(*index),
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
@@ -106,8 +124,8 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         loop {
-            let path = self.path.index(list.len());
-            let Some(item) = access.next_element_seed(Node { path: &path, duplicates: self.duplicates })? else {
+            let place = Place::Item(self.place, list.len());
+            let Some(item) = access.next_element_seed(Node { place: &place, duplicates: self.duplicates })? else {
                 return Ok(Value::Array(list));
             };
             list.push(item);
@@ -117,10 +135,16 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(Key(name)) = access.next_key()? {
-            let path = self.path.child(&name);
-            let value = access.next_value_seed(Node { path: &path, duplicates: self.duplicates })?;
-            if map.insert(name, value).is_some() {
-                self.duplicates.push(path);
+            let place = Place::Field(self.place, &name);
+            let value = access.next_value_seed(Node { place: &place, duplicates: self.duplicates })?;
+            match map.entry(name) {
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
+                Entry::Occupied(mut entry) => {
+                    self.duplicates.push(Place::Field(self.place, entry.key()).path());
+                    entry.insert(value);
+                }
             }
         }
         Ok(Value::Object(map))

@@ -18,7 +18,7 @@ impl FieldPath {
     /// This path followed by a struct field.
     #[must_use]
     pub fn child(&self, field: &str) -> Self {
-        if self.0.is_empty() { Self(field.to_owned()) } else { Self(format!("{}.{field}", self.0)) }
+        if self.0.is_empty() { Self(field.to_owned()) } else { self.followed_by([".", field, ""]) }
     }
 
     /// This path followed by a list index.
@@ -27,10 +27,18 @@ impl FieldPath {
         Self(format!("{}[{index}]", self.0))
     }
 
+    /// Paths are made for every field that is looked at, so without the cost of a formatter.
+    fn followed_by(&self, parts: [&str; 3]) -> Self {
+        let mut path = String::with_capacity(self.0.len() + parts.iter().map(|part| part.len()).sum::<usize>());
+        path.push_str(&self.0);
+        parts.iter().for_each(|part| path.push_str(part));
+        Self(path)
+    }
+
     /// This path followed by a map key.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        Self(format!("{}[{key}]", self.0))
+        self.followed_by(["[", key, "]"])
     }
 
     /// The path as text; empty for the root.

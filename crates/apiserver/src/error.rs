@@ -320,6 +320,13 @@ impl Error {
         Self::plain(408, "Timeout", "failed to read the request body in time; send it again")
     }
 
+    /// 504: the request took longer than it may.
+    #[must_use]
+    pub fn timed_out() -> Self {
+        let message = "Timeout: request did not complete within the allotted timeout".to_owned();
+        Self::about(504, "Timeout", message, Map::new())
+    }
+
     /// 413: the body is larger than `limit` bytes.
     #[must_use]
     pub fn too_large(limit: usize) -> Self {

@@ -2,13 +2,11 @@
 //! It must not know what the functions do.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::Error;
 use crate::audit::Draft;
@@ -17,6 +15,7 @@ use crate::authz::Attributes;
 use crate::call::Call;
 use crate::crd;
 use crate::identity::Identity;
+use crate::limits::collect;
 use crate::registry::Resource;
 use crate::respond::{Reply, refusal, warn_first};
 use crate::route::{Query, ResourcePath};
@@ -36,16 +35,11 @@ mod read;
 mod reviews;
 mod root;
 mod snapshot;
+mod splice;
 mod update;
 mod watch;
 
 pub(crate) use delete::delete_object;
-
-/// Largest request body: upstream's `MaxRequestBodyBytes`.
-pub(crate) const MAX_BODY_BYTES: usize = 3 << 20;
-
-/// Time a client has for sending a body: upstream's time for a whole request that is no watch.
-const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Answers a request of a known identity on a cluster; the path has no cluster prefix.
 pub(crate) async fn serve(
@@ -206,13 +200,4 @@ fn chosen_name<'a>(verb: &str, query: &'a Query) -> Option<&'a str> {
     let selector = query.get("fieldSelector").filter(|_| matches!(verb, "list" | "watch"))?;
     let value = selector.split(',').find_map(|part| part.strip_prefix("metadata.name="))?;
     Some(value.trim_start_matches('=')).filter(|name| !name.is_empty() && !name.contains('\\'))
-}
-
-async fn collect(body: Body) -> Result<Bytes, Error> {
-    let reading = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect());
-    match reading.await.map_err(|_| Error::too_slow())? {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Error::too_large(MAX_BODY_BYTES)),
-        Err(error) => Err(Error::bad_request(format!("failed to read the request body: {error}"))),
-    }
 }

@@ -21,6 +21,7 @@ mod handler;
 pub mod identity;
 mod kubeconfig;
 mod lifecycle;
+pub mod limits;
 pub mod listen;
 mod managers;
 mod negotiate;

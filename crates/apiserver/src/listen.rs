@@ -16,24 +16,28 @@ use hyper_util::service::TowerToHyperService;
 use mainstay_controller_runtime::CancellationToken;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
 
 use crate::audit::Peer;
 use crate::authn::certificate::Client;
+use crate::limits::{ConnectionLimits, Connections, Unstalled};
 use crate::tls::Handshakes;
 
 /// First byte of a TLS record that carries a handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
-/// A client must send its first byte, its handshake and its request headers within this time each.
+/// A client must send its first byte and its handshake within this time each.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A client must send the head of its next request within this time, and may be idle for as long before: the
+/// `IdleTimeout` of upstream's server.
+const IDLE: Duration = Duration::from_secs(90);
 /// Time that requests have for their end at a shutdown. Watches never end by themselves, so it is short.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 /// HTTP/2 connections are asked this often whether they are alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// Connections at a time; a `kubectl get --watch` holds one, a browser six.
-const CONNECTIONS: u32 = 1024;
+/// Bytes of a request's head, URL and header fields; more is answered with 431. kubectl sends some hundred, a client
+/// with a token of an OpenID provider some thousand.
+const MAX_HEAD_BYTES: u32 = 64 << 10;
 
 /// The services of the port.
 pub struct Services {
@@ -43,16 +47,22 @@ pub struct Services {
     pub plain: Option<Router>,
     /// Does the handshakes.
     pub tls: Handshakes,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
 }
 
 /// Serves until shut down; returns once every connection has ended, or its time for that is over.
 pub async fn serve(listener: TcpListener, services: Services, shutdown: CancellationToken) {
     let services = Arc::new(services);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS as usize));
-    while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
-        let accepted = tokio::select! {
+    let connections = Connections::new(services.connections);
+    loop {
+        let next = async {
+            let room = connections.room().await;
+            (room, listener.accept().await)
+        };
+        let (room, accepted) = tokio::select! {
             () = shutdown.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            next = next => next,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -62,6 +72,10 @@ pub async fn serve(listener: TcpListener, services: Services, shutdown: Cancella
                 sleep(Duration::from_millis(100)).await;
                 continue;
             }
+        };
+        let Some(slot) = connections.admit(room, peer.ip()) else {
+            tracing::debug!(%peer, "too many connections from one address");
+            continue;
         };
         let (services, shutdown) = (Arc::clone(&services), shutdown.clone());
         tokio::spawn(async move {
@@ -74,7 +88,7 @@ pub async fn serve(listener: TcpListener, services: Services, shutdown: Cancella
     }
     drop(listener);
     // Every connection gives its slot back within the grace.
-    let _ = slots.acquire_many(CONNECTIONS).await;
+    connections.closed().await;
 }
 
 async fn grace(shutdown: &CancellationToken) {
@@ -87,17 +101,22 @@ async fn connection(stream: TcpStream, peer: SocketAddr, (services, shutdown): (
         tracing::debug!(%peer, %error, "failed to set TCP_NODELAY");
     }
     let mut first = [0_u8; 1];
+    // Slow clients: each step up to the request's head has its time, bodies have theirs, and so has reading.
     match timeout(PATIENCE, stream.peek(&mut first)).await {
-        Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => match timeout(PATIENCE, services.tls.acceptor().accept(stream)).await
-        {
-            Ok(Ok(stream)) => {
-                let client = services.tls.client(stream.get_ref().1);
-                http(stream, (services.secure.clone(), client), (peer, shutdown)).await;
+        Ok(Ok(1)) if first[0] == TLS_HANDSHAKE => {
+            match timeout(PATIENCE, services.tls.acceptor().accept(Unstalled::new(stream))).await {
+                Ok(Ok(stream)) => {
+                    let client = services.tls.client(stream.get_ref().1);
+                    http(stream, (services.secure.clone(), client), (peer, shutdown)).await;
+                }
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+                Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
             }
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-            Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
-        },
-        Ok(Ok(1)) => http(stream, (services.plain.clone().unwrap_or_else(refusal), None), (peer, shutdown)).await,
+        }
+        Ok(Ok(1)) => {
+            let router = services.plain.clone().unwrap_or_else(refusal);
+            http(Unstalled::new(stream), (router, None), (peer, shutdown)).await;
+        }
         _ => tracing::debug!(%peer, "connection without a request"),
     }
 }
@@ -123,8 +142,10 @@ async fn http<S>(
         request
     }));
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    server.http2().timer(TokioTimer::new()).keep_alive_interval(Some(KEEP_ALIVE));
+    let mut http1 = server.http1();
+    http1.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD_BYTES as usize);
+    let mut http2 = server.http2();
+    http2.timer(TokioTimer::new()).keep_alive_interval(Some(KEEP_ALIVE)).max_header_list_size(MAX_HEAD_BYTES);
     let mut connection = pin!(server.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -12,7 +12,7 @@ use crate::audit::Draft;
 use crate::respond::{Reply, refusal};
 use crate::route::{Query, split_cluster};
 use crate::server::{ApiServer, DEFAULT_CLUSTER};
-use crate::{Error, handler};
+use crate::{Error, limits};
 
 impl ApiServer {
     /// The server as a router: `/clusters/<name>/…`, and the control-plane cluster without that prefix. Whoever has
@@ -48,7 +48,7 @@ async fn answer(server: ApiServer, request: Request<Body>) -> Result<Reply, Erro
         return Err(Error::no_such_path());
     }
     parts.uri = with_path(&parts.uri, path)?;
-    Ok(handler::serve(&server, cluster, identity, Request::from_parts(parts, body)).await)
+    Ok(limits::serve(&server, cluster, identity, Request::from_parts(parts, body)).await)
 }
 
 /// Health is for everyone to ask.

@@ -20,6 +20,7 @@ use crate::authz::Authorization;
 use crate::client::InProcess;
 use crate::handler;
 use crate::identity::Identity;
+use crate::limits::{Guard, Limits};
 use crate::rbac::{self, Rbac};
 use crate::registry::Registry;
 
@@ -49,6 +50,8 @@ pub struct Options {
     pub anonymous: Anonymous,
     /// Bearer tokens of those who come over the network.
     pub tokens: Tokens,
+    /// What those who come over the network may ask for at a time.
+    pub limits: Limits,
     /// What signs the tokens of service accounts.
     pub signing_keys: SigningKeys,
     /// Records who asks for what; `None` records nothing.
@@ -84,6 +87,7 @@ impl Options {
             signing_keys: SigningKeys::default(),
             audit: None,
             external_url: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -104,6 +108,7 @@ pub struct ApiServer {
 struct Inner {
     store: Store,
     registry: Registry,
+    guard: Guard,
     options: Options,
     rbac: Rbac,
     service_accounts: ServiceAccounts,
@@ -114,8 +119,9 @@ struct Inner {
 impl Inner {
     fn new(store: Store, registry: Registry, options: Options) -> Arc<Self> {
         let (rbac, service_accounts) = (Rbac::default(), ServiceAccounts::default());
-        let (configurations, calls) = (Configurations::default(), AtomicU64::new(0));
-        Arc::new(Self { store, registry, options, rbac, service_accounts, configurations, calls })
+        let (guard, configurations) = (Guard::new(options.limits.clone()), Configurations::default());
+        let calls = AtomicU64::new(0);
+        Arc::new(Self { store, registry, guard, options, rbac, service_accounts, configurations, calls })
     }
 }
 
@@ -291,6 +297,10 @@ impl ApiServer {
 
     pub(crate) fn service_accounts(&self) -> &ServiceAccounts {
         &self.inner.service_accounts
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.inner.guard
     }
 
     pub(crate) fn configurations(&self) -> &Configurations {

@@ -324,12 +324,10 @@ fn wants_changed(resource: &Resource, old: &Value, new: &Value) -> bool {
         "status" => !resource.has_status(),
         _ => true,
     };
-    let wanted = |object: &'_ Value| -> Vec<(String, Value)> {
-        let fields = object.as_object().into_iter().flatten().filter(|(name, _)| counts(name));
-        fields.map(|(name, value)| (name.clone(), value.clone())).collect()
-    };
+    let before = old.as_object().into_iter().flatten().filter(|(name, _)| counts(name));
+    let after = new.as_object().into_iter().flatten().filter(|(name, _)| counts(name));
     let annotated = &*resource.group == "apps" && &*resource.plural == "deployments";
-    wanted(old) != wanted(new) || (annotated && object::annotations(old) != object::annotations(new))
+    before.ne(after) || (annotated && object::annotations(old) != object::annotations(new))
 }
 
 /// Go leaves empty maps, lists and nulls of the metadata out.

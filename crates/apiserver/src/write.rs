@@ -6,7 +6,7 @@ use mainstay_store::{KindKey, Record, Transaction};
 use serde_json::Value;
 
 use crate::admission::{self, Operation, resource_quota};
-use crate::call::Call;
+use crate::call::{Call, needs_conversion};
 use crate::convert::{parse, to_served, to_stored};
 use crate::options::WriteOptions;
 use crate::respond::encode_to_keep;
@@ -266,15 +266,16 @@ async fn replace(call: &Call, read: &Record, old: &Value, new: Value) -> Result<
         if current.revision != read.revision {
             return Ok(Attempt::Changed(current.clone()));
         }
-        let before = to_stored(&call.resource, old.clone());
+        let before = needs_conversion(&call.resource).then(|| to_stored(&call.resource, old.clone()));
+        let before = before.as_ref().unwrap_or(old);
         let mut stored = to_stored(&call.resource, new);
         if goes {
             let answer = to_served(&call.resource, stored.clone());
-            remove(call, tx, &before, stored)?;
+            remove(call, tx, before, stored)?;
             return Ok(Attempt::Done(answer));
         }
-        resource_quota::charge(call, tx, &stored, Some(&before))?;
-        side_effects(call, tx, Some(&before), Some(&mut stored))?;
+        resource_quota::charge(call, tx, &stored, Some(before))?;
+        side_effects(call, tx, Some(before), Some(&mut stored))?;
         put(call, tx, &mut stored)?;
         Ok(Attempt::Done(to_served(&call.resource, stored)))
     });

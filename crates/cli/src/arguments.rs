@@ -90,6 +90,9 @@ pub(crate) struct Up {
     /// What the audit log records: an audit.k8s.io/v1 Policy [default: metadata of every request]
     #[arg(long, value_name = "FILE", requires = "audit_log")]
     pub(crate) audit_policy_file: Option<PathBuf>,
+    /// Serve the Kubernetes API alone: no git host, no engines, no simulated nodes, no portal
+    #[arg(long)]
+    pub(crate) only_api: bool,
 }
 
 /// `mainstay new`.
@@ -291,6 +294,31 @@ pub(crate) struct Bench {
 pub(crate) enum BenchKind {
     /// Push applications in one commit to a fresh server and time them until they are ready
     GoldenPath(BenchGoldenPath),
+    /// Ask an API server a great deal and time its answers: a fresh one of this binary, or that of --kubeconfig
+    Api(BenchApi),
+}
+
+/// `mainstay bench api`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchApi {
+    /// Context of the kubeconfig; its current one if left out
+    #[arg(long)]
+    pub(crate) context: Option<String>,
+    /// How many clients ask at a time, each over a connection of its own
+    #[arg(long, default_value_t = 16)]
+    pub(crate) clients: usize,
+    /// How long each kind of call is made
+    #[arg(long, default_value_t = 3, value_name = "SECONDS")]
+    pub(crate) seconds: u64,
+    /// How many ConfigMaps there are in the end; 10000 leaves the large list out
+    #[arg(long, default_value_t = 50_000, value_name = "OBJECTS")]
+    pub(crate) objects: usize,
+    /// How many ConfigMaps the smaller list has
+    #[arg(long, hide = true, default_value_t = 10_000, value_name = "OBJECTS")]
+    pub(crate) small: usize,
+    /// Give up after so many seconds
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub(crate) timeout_s: u64,
 }
 
 /// `mainstay bench golden-path`.

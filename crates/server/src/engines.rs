@@ -34,7 +34,6 @@ impl Engines<'_> {
     /// # Errors
     /// When a bootstrap object is refused.
     pub(crate) async fn start(self) -> Result<(), Error> {
-        self.api.start_background_with(self.seams.probe.clone(), self.seams.shutdown.clone());
         for cluster in self.api.clusters() {
             bootstrap::cluster(&self.context(&cluster, "server")).await?;
             mainstay_simcluster::run(self.context(&cluster, "simcluster"), self.simulation.clone());

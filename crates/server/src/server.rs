@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use kube::Client;
+use mainstay_apiserver::limits::ConnectionLimits;
 use mainstay_apiserver::listen::{self, Services};
 use mainstay_apiserver::tls::{self, Certified, LocalCa};
 use mainstay_apiserver::{ApiServer, DEFAULT_CLUSTER, Identity, KeyError, Kubeconfig, SigningKey};
@@ -50,6 +51,8 @@ pub struct Options {
     pub simulation: mainstay_simcluster::Timings,
     /// Records who asks the API for what.
     pub audit: Option<AuditLog>,
+    /// Serve the Kubernetes API alone: no git host, no engines, no simulated nodes, no portal.
+    pub only_api: bool,
 }
 
 impl Options {
@@ -63,6 +66,7 @@ impl Options {
             seams,
             simulation: mainstay_simcluster::Timings::default(),
             audit: None,
+            only_api: false,
         }
     }
 }
@@ -74,8 +78,8 @@ pub struct Server {
     hosts: Hosts,
     directory: DataDir,
     api: ApiServer,
-    git: GitHost,
-    repositories: Repositories,
+    /// `None` where the API is served alone.
+    git: Option<GitHost>,
     seams: Seams,
 }
 
@@ -94,9 +98,11 @@ impl Server {
         let hosts = Hosts::new(listener.local_addr().map_err(listening)?, hostname());
         let address = hosts.address();
         let api = start_api(&directory, &options, format!("https://{address}")).await?;
-        let git = start_git(&directory, address, &options.seams).await?;
-        let repositories = Repositories::new(mainstay_git::Options::new(directory.mirrors()).with_host(git.clone()));
-        let server = Self { address, hosts, directory, api, git, repositories, seams: options.seams };
+        let git = match options.only_api {
+            true => None,
+            false => Some(start_git(&directory, address, &options.seams).await?),
+        };
+        let server = Self { address, hosts, directory, api, git, seams: options.seams };
         server.run(listener, options.simulation).await?;
         Ok(server)
     }
@@ -106,15 +112,29 @@ impl Server {
         self.write_kubeconfig(&authority)?;
         let services = self.services(&authority)?;
         tokio::spawn(listen::serve(listener, services, self.seams.shutdown.clone()));
-        seed::repositories(&self.git, self.seams.clock.now()).await?;
+        self.api.start_background_with(self.seams.probe.clone(), self.seams.shutdown.clone());
+        match &self.git {
+            Some(git) => self.start_engines(git, &authority, timings).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn start_engines(
+        &self,
+        git: &GitHost,
+        authority: &LocalCa,
+        timings: mainstay_simcluster::Timings,
+    ) -> Result<(), Error> {
+        seed::repositories(git, self.seams.clock.now()).await?;
+        let mirrors = mainstay_git::Options::new(self.directory.mirrors());
         let issuer = LocalAuthority::from_pem(&authority.pem().certificate, &authority.pem().key)
             .map_err(|error| Error::Tls(mainstay_telemetry::chain(&error)))?;
         let simulation =
             mainstay_simcluster::Options { timings, ..mainstay_simcluster::Options::new(Arc::new(issuer)) };
         let engines = Engines {
             api: &self.api,
-            git: &self.git,
-            repositories: self.repositories.clone(),
+            git,
+            repositories: Repositories::new(mirrors.with_host(git.clone())),
             seams: &self.seams,
             simulation,
             info: self.info(),
@@ -165,10 +185,12 @@ impl Server {
         let names = self.hosts.certified();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let certified = authority.issue("mainstay", &names, CERTIFICATE_LIFETIME).map_err(failed)?;
+        let plain = self.git.as_ref().map(|git| plain::router(self.portal(), git.router(), self.hosts.clone()));
         Ok(Services {
             secure: self.api.router(),
-            plain: Some(plain::router(self.portal(), self.git.router(), self.hosts.clone())),
+            plain,
             tls: tls::acceptor_for_clients(&certified, &authority.pem().certificate).map_err(failed)?,
+            connections: ConnectionLimits::default(),
         })
     }
 
@@ -273,9 +295,10 @@ async fn start_api(directory: &DataDir, options: &Options, url: String) -> Resul
         api_options.signing_keys.insert(cluster, signing_key(&directory.signing_key(cluster))?);
     }
     let api = ApiServer::new(store, api_options).map_err(Error::ApiServer)?;
-    for cluster in clusters() {
-        api.create_cluster(cluster).await.map_err(Error::ApiServer)?;
-    }
+    // Together, so that a few commits make them all durable.
+    futures::future::try_join_all(clusters().map(|cluster| api.create_cluster(cluster)))
+        .await
+        .map_err(Error::ApiServer)?;
     Ok(api)
 }
 

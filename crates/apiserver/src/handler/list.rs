@@ -3,19 +3,18 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath};
 use mainstay_store::{Compacted, ObjectKey, Record, Snapshot};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Error;
 use crate::call::Call;
-use crate::convert::served_bytes;
 use crate::filter::Filter;
 use crate::handler::read::{encode_reply, renderer, served};
+use crate::handler::splice;
 use crate::negotiate::Form;
-use crate::respond::{Reply, json_bytes};
+use crate::respond::Reply;
 use crate::table::partial;
 
 /// What a continue token says; the format is upstream's `storage.EncodeContinue`.
@@ -183,7 +182,7 @@ pub(crate) fn render(call: &Call, records: &[Record], mut metadata: Value) -> Re
         metadata["continue"] = Value::from("");
     }
     match call.accepted.form {
-        Form::Plain if !call.accepted.yaml => Ok(json_bytes(200, spliced(call, records, &metadata))),
+        Form::Plain if !call.accepted.yaml => Ok(splice::list(call, records, &metadata)),
         Form::Plain => {
             let items = records.iter().map(|record| listed(call, record)).collect();
             Ok(encode_reply(call, 200, &whole(&call.resource.api_version(), &call.resource.list_kind, metadata, items)))
@@ -214,25 +213,4 @@ fn listed(call: &Call, record: &Record) -> Value {
 
 fn whole(api_version: &str, kind: &str, metadata: Value, items: Vec<Value>) -> Value {
     json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "items": items})
-}
-
-/// The list with the objects' bytes as they are stored, never parsed.
-fn spliced(call: &Call, records: &[Record], metadata: &Value) -> Bytes {
-    let mut head = Map::new();
-    head.insert("apiVersion".to_owned(), Value::from(call.resource.api_version()));
-    head.insert("kind".to_owned(), Value::from(&*call.resource.list_kind));
-    head.insert("metadata".to_owned(), metadata.clone());
-    let head = Value::Object(head).to_string();
-    let size: usize = records.iter().map(|record| record.bytes.len() + 1).sum();
-    let mut list = Vec::with_capacity(head.len() + size + 16);
-    list.extend_from_slice(&head.as_bytes()[..head.len() - 1]);
-    list.extend_from_slice(b",\"items\":[");
-    for (index, record) in records.iter().enumerate() {
-        if index > 0 {
-            list.push(b',');
-        }
-        list.extend_from_slice(&served_bytes(&call.resource, &record.bytes, record.revision));
-    }
-    list.extend_from_slice(b"]}");
-    Bytes::from(list)
 }

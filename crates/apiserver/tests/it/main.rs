@@ -13,6 +13,7 @@ mod full_disk;
 mod https;
 mod kubectl;
 mod lifecycle;
+mod limits;
 mod patch;
 mod served;
 

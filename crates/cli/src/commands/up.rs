@@ -20,13 +20,15 @@ pub(crate) async fn run(common: &Common, up: Up) -> Result<(), Error> {
         seams: Seams::system(),
         simulation: Timings::default(),
         audit: up.audit_log.clone().map(|file| AuditLog { file, policy: up.audit_policy_file.clone() }),
+        only_api: up.only_api,
     };
     let server = Server::start(options).await.map_err(Error::Server)?;
     let stop = Stop::listen()?;
     warn_if_exposed(up.listen);
     match common.output {
+        Format::Text if up.only_api => print_api(&server),
         Format::Text => print_welcome(&server, common),
-        Format::Json | Format::Yaml => print_line(&server),
+        Format::Json | Format::Yaml => print_line(&server, up.only_api),
     }
     stop.requested().await?;
     server.stop().await;
@@ -45,12 +47,20 @@ fn warn_if_exposed(address: SocketAddr) {
 }
 
 /// One line of JSON, which is YAML too.
-fn print_line(server: &Server) {
-    let line = json!({
-        "portal": server.portal_url(), "git": server.git_url(), "api": server.api_url(),
-        "kubeconfig": server.kubeconfig(), "clusters": server.clusters(),
-    });
+fn print_line(server: &Server, only_api: bool) {
+    let mut line = json!({"api": server.api_url(), "kubeconfig": server.kubeconfig(), "clusters": server.clusters()});
+    if !only_api {
+        line["portal"] = server.portal_url().into();
+        line["git"] = server.git_url().into();
+    }
     say!("{line}");
+}
+
+fn print_api(server: &Server) {
+    say!("{}\n", paint::strong("The Kubernetes API is up."));
+    say!("  {} {}", paint::faint("clusters   "), server.clusters().join(", "));
+    say!("  {} {}", paint::faint("kubeconfig "), server.kubeconfig().display());
+    say!("\n{}", paint::faint("Ctrl-C stops it."));
 }
 
 fn print_welcome(server: &Server, common: &Common) {

@@ -7,6 +7,7 @@
 )]
 
 mod app;
+mod bench_api;
 mod crash;
 mod explain;
 mod get;
