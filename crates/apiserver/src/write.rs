@@ -270,9 +270,9 @@ async fn replace(call: &Call, read: &Record, old: &Value, new: Value) -> Result<
         let before = before.as_ref().unwrap_or(old);
         let mut stored = to_stored(&call.resource, new);
         if goes {
-            let answer = to_served(&call.resource, stored.clone());
-            remove(call, tx, before, stored)?;
-            return Ok(Attempt::Done(answer));
+            // Who watches sees the state that was there, as upstream's storage deletes it, not the one never written.
+            remove(call, tx, before, before.clone())?;
+            return Ok(Attempt::Done(to_served(&call.resource, stored)));
         }
         resource_quota::charge(call, tx, &stored, Some(before))?;
         side_effects(call, tx, Some(before), Some(&mut stored))?;
