@@ -151,13 +151,15 @@ async fn beat(cluster: &Cluster, node: &Value, silent: bool) -> Result<Timestamp
 
 fn lease(node: &Value, silent: bool, now: Timestamp) -> Value {
     let name = object::name(node);
+    // Whole seconds while all is well: how many milliseconds a start takes is no part of what a world looks like.
+    let renewed = if silent { now } else { Timestamp::from_second(now.as_second()).unwrap_or(now) };
     let mut lease = json!({
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
         "metadata": {"name": name, "namespace": LEASES, "ownerReferences": [{
             "apiVersion": "v1", "kind": "Node", "name": name, "uid": object::uid(node),
         }]},
         "spec": {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS,
-                 "renewTime": mainstay_controller_runtime::clock::format_micros(now)},
+                 "renewTime": mainstay_controller_runtime::clock::format_micros(renewed)},
     });
     if silent {
         object::set_annotation(&mut lease, crate::FAIL, "node");
