@@ -21,7 +21,7 @@ use crate::identity::Identity;
 use crate::respond::{Reply, refusal};
 use crate::server::ApiServer;
 use crate::{Error, handler};
-pub(crate) use body::collect;
+pub(crate) use body::{MAX_BODY_BYTES, collect};
 pub use connections::ConnectionLimits;
 pub(crate) use connections::Connections;
 use fair::Gate;

@@ -12,7 +12,7 @@ use crate::audit::Draft;
 use crate::respond::{Reply, refusal};
 use crate::route::{Query, split_cluster};
 use crate::server::{ApiServer, DEFAULT_CLUSTER};
-use crate::{Error, limits};
+use crate::{Error, handler, limits};
 
 impl ApiServer {
     /// The server as a router: `/clusters/<name>/…`, and the control-plane cluster without that prefix. Whoever has

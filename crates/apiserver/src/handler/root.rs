@@ -16,7 +16,7 @@ use crate::discovery::{self, Aggregated, Document};
 use crate::handler::health;
 use crate::openapi;
 use crate::registry::ClusterResources;
-use crate::respond::{JSON, Reply, json_value, page_not_found, reply};
+use crate::respond::{JSON, Reply, json_value, page_not_found, reply, text};
 use crate::route::Query;
 use crate::server::ApiServer;
 

@@ -153,9 +153,7 @@ fn is_identifier(name: &str) -> bool {
 fn conditions(errors: &mut Errors, holder: &Value, path: &FieldPath) {
     let mut names = BTreeSet::new();
     let path = path.child("matchConditions");
-    if list(holder, "matchConditions").count() > MOST_CONDITIONS {
-        errors.too_many(path.clone(), MOST_CONDITIONS);
-    }
+    errors.too_many(path.clone(), list(holder, "matchConditions").count(), MOST_CONDITIONS);
     for (index, condition) in list(holder, "matchConditions") {
         let (path, name) = (path.index(index), text(condition, "name"));
         if text(condition, "expression").trim().is_empty() {

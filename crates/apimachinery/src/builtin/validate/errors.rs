@@ -56,10 +56,6 @@ impl Errors {
         self.push(FieldErrorKind::TooLong, path, Value::Null, format!("may not be more than {most} bytes"));
     }
 
-    pub(super) fn too_many(&mut self, path: FieldPath, most: usize) {
-        self.push(FieldErrorKind::TooMany, path, Value::Null, format!("must have at most {most} items"));
-    }
-
     /// A value that is none of the supported ones, which are listed in order.
     pub(super) fn not_supported(&mut self, path: FieldPath, value: impl Into<Value>, supported: &[&str]) {
         let mut names: Vec<String> = supported.iter().map(|name| format!("\"{name}\"")).collect();

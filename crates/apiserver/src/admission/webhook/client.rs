@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::super::review::{Review, text};
 use super::connection;
 use super::service::Service;
-use crate::handler::MAX_BODY_BYTES;
+use crate::limits::MAX_BODY_BYTES;
 
 /// Connections kept for the next call; more are closed after use.
 const MOST_IDLE: usize = 16;
