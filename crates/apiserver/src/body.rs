@@ -148,7 +148,9 @@ pub(crate) fn check_kind(call: &Call, value: &mut Value) -> Result<(), Error> {
     if kind == &*resource.kind && api_version == resource.api_version() {
         return Ok(());
     }
-    if resource.custom.is_none() {
+    // Upstream's scheme still knows the first version of definitions, though it does not serve it.
+    let known = resource.custom.is_some() || api_version == "apiextensions.k8s.io/v1beta1";
+    if !known {
         return Err(Error::bad_request(wrong_builtin(call, kind, api_version)));
     }
     if api_version == resource.api_version() {

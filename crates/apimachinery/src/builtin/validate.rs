@@ -49,6 +49,8 @@ pub fn validate(gvk: &GroupVersionKind, new: &Value, old: Option<&Value>) -> Vec
 pub fn validate_subresource(gvk: &GroupVersionKind, subresource: &str, new: &Value, old: &Value) -> Vec<FieldError> {
     let mut errors = Errors::default();
     match (gvk.kind.as_str(), subresource) {
+        // A definition's status says which versions objects are stored in, by which the rules of its spec go.
+        ("CustomResourceDefinition", _) => return validate(gvk, new, Some(old)),
         (_, "status") => {
             metadata::check(&mut errors, gvk, new, Some(old));
             status::check(&mut errors, gvk, new);

@@ -1,6 +1,7 @@
 //! What the server refuses to do for one client at the cost of others, over its router and on a paused clock.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,6 +10,7 @@ use futures::{FutureExt, stream};
 use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http_body_util::BodyExt;
+use mainstay_apiserver::authz::{AllowAuthenticated, Authorization};
 use mainstay_apiserver::limits::Limits;
 use mainstay_apiserver::{ApiServer, Identity, Options, Reply};
 use mainstay_controller_runtime::{Clock, Ids};
@@ -25,7 +27,8 @@ const COLLECTION: &str = "/clusters/dev/api/v1/namespaces/default/configmaps";
 async fn server(limits: Limits) -> ApiServer {
     let clock = Clock::starting_at("2030-01-01T00:00:00Z".parse().unwrap());
     let store = Store::ephemeral(mainstay_store::Options::default());
-    let options = Options { limits, ..Options::new(clock, Ids::seeded(7)) };
+    let authorization = Authorization::By(Arc::new(AllowAuthenticated));
+    let options = Options { limits, authorization, ..Options::new(clock, Ids::seeded(7)) };
     let server = ApiServer::new(store, options).unwrap();
     server.create_cluster("dev").await.unwrap();
     for user in ["one", "two"] {
