@@ -165,9 +165,11 @@ struct Bound<'a> {
     limit: Option<Quantity>,
 }
 
+/// What breaks a bound, in words.
+type Rule = fn(&Bound<'_>) -> Option<String>;
+
 fn bounds(limit: &Value, kind: &str, asked: &Asked) -> Vec<String> {
-    let rules: [(&str, fn(&Bound<'_>) -> Option<String>); 3] =
-        [("min", minimum), ("max", maximum), ("maxLimitRequestRatio", ratio)];
+    let rules: [(&str, Rule); 3] = [("min", minimum), ("max", maximum), ("maxLimitRequestRatio", ratio)];
     let mut errors = Vec::new();
     for (field, rule) in rules {
         for (resource, enforced) in limit.get(field).and_then(Value::as_object).into_iter().flatten() {

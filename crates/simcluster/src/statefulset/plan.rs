@@ -94,7 +94,7 @@ fn is_parallel(set: &Value) -> bool {
     read::text(set, "/spec/podManagementPolicy") == Some("Parallel")
 }
 
-fn find<'a>(pods: &'a [Value], ordinal: i64) -> Option<&'a Value> {
+fn find(pods: &[Value], ordinal: i64) -> Option<&Value> {
     pods.iter().find(|pod| pods::ordinal(pod) == ordinal)
 }
 

@@ -123,7 +123,7 @@ impl Validating {
         message: Option<Result<Answer, EvaluationError>>,
     ) -> Option<Decision> {
         let failed = |message: String| {
-            self.policy.fails_closed.then(|| Decision { message, reason: "Invalid", always_denies: false })
+            self.policy.fails_closed.then_some(Decision { message, reason: "Invalid", always_denies: false })
         };
         match answer {
             Err(error) => failed(said(&error)),
