@@ -50,8 +50,13 @@ pub(crate) fn run() -> Result<String, Error> {
         copy(&pins.join(name), &place.join(name))?;
     }
     install(&place)?;
-    fs::write(&stamp, wanted).map_err(|source| Error::File { path: stamp, source })?;
+    write(&stamp, &wanted)?;
     Ok(format!("{}: kubectl 1.29 and 1.36, the Python and the Node client", place.display()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a developer command writes below the target directory")]
+fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
+    fs::write(path, content).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 fn pinned(pins: &Path) -> Result<Vec<u8>, Error> {

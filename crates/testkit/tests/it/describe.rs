@@ -73,8 +73,8 @@ fn events(description: &str) -> Vec<String> {
     let (_, events) = description.split_once("Events:\n").unwrap();
     let row = |line: &str| {
         let columns: Vec<&str> = line.split("  ").map(str::trim).filter(|column| !column.is_empty()).collect();
-        let [kind, reason, _, from, message] = columns.as_slice() else { panic!("{line}") };
-        format!("{kind} {reason} {from}: {message}")
+        assert_eq!(columns.len(), 5, "{line}");
+        format!("{} {} {}: {}", columns[0], columns[1], columns[3], columns[4])
     };
     let mut rows: Vec<String> = events.lines().skip(2).filter(|line| !line.trim().is_empty()).map(row).collect();
     rows.sort();

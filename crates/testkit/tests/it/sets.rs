@@ -41,7 +41,7 @@ async fn images(cluster: &TestCluster) -> Vec<(String, String)> {
     images
 }
 
-fn pairs<'a>(images: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {
+fn pairs(images: &[(String, String)]) -> Vec<(&str, &str)> {
     images.iter().map(|(name, image)| (name.as_str(), image.as_str())).collect()
 }
 
