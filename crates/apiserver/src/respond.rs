@@ -38,11 +38,6 @@ pub(crate) fn text(code: u16, body: impl Into<Body>) -> Reply {
     reply(code, HeaderValue::from_static("text/plain; charset=utf-8"), body)
 }
 
-/// What Go's multiplexer says of a path nobody serves.
-pub(crate) fn page_not_found() -> Reply {
-    text(404, "404 page not found\n")
-}
-
 /// No body at all.
 pub(crate) fn empty(code: u16) -> Reply {
     text(code, Body::empty())

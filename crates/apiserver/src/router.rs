@@ -10,7 +10,7 @@ use http::{Request, Uri};
 
 use crate::audit::Draft;
 use crate::respond::{Reply, refusal};
-use crate::route::{Query, split_cluster};
+use crate::route::split_cluster;
 use crate::server::{ApiServer, DEFAULT_CLUSTER};
 use crate::{Error, handler, limits};
 
@@ -29,7 +29,8 @@ async fn serve(State(server): State<ApiServer>, request: Request<Body>) -> Reply
 async fn answer(server: ApiServer, request: Request<Body>) -> Result<Reply, Error> {
     let (mut parts, body) = request.into_parts();
     let (cluster, path) = split_cluster(parts.uri.path());
-    if let Some(reply) = health(&server, path, &parts.uri) {
+    // Health is for everyone to ask.
+    if let Some(reply) = handler::health::answer(server.store(), path, &parts.uri) {
         return Ok(reply);
     }
     let cluster: Arc<str> = cluster.unwrap_or(DEFAULT_CLUSTER).into();
@@ -49,11 +50,6 @@ async fn answer(server: ApiServer, request: Request<Body>) -> Result<Reply, Erro
     }
     parts.uri = with_path(&parts.uri, path)?;
     Ok(limits::serve(&server, cluster, identity, Request::from_parts(parts, body)).await)
-}
-
-/// Health is for everyone to ask.
-fn health(server: &ApiServer, path: &str, uri: &Uri) -> Option<Reply> {
-    handler::health::answer(server.store(), path, &Query::parse(uri.query().unwrap_or_default()).ok()?)
 }
 
 fn with_path(uri: &Uri, path: &str) -> Result<Uri, Error> {

@@ -86,7 +86,7 @@ fn initial_status(resource: &Resource, object: &mut Value, now: &str) {
         return;
     }
     match (&*resource.group, &*resource.plural) {
-        ("", "nodes") => node(object),
+        ("", "nodes") => {}
         ("", "namespaces") => namespace(object),
         ("", "pods") => pod(object),
         ("apiextensions.k8s.io", "customresourcedefinitions") => crate::crd::begin(object),
@@ -145,21 +145,6 @@ fn job(object: &mut Value) {
         object::set_label(&mut object["spec"]["template"], key, value);
     }
     object["spec"]["selector"]["matchLabels"]["batch.kubernetes.io/controller-uid"] = Value::from(uid);
-}
-
-/// As the admission plugin `TaintNodesByCondition`, but for a node that says it is ready as it registers: there need not
-/// be a controller that takes the taint away again.
-fn node(object: &mut Value) {
-    const TAINT: &str = "node.kubernetes.io/not-ready";
-    let conditions = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    if conditions.into_iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True") {
-        return;
-    }
-    let taints = object.pointer("/spec/taints").and_then(Value::as_array).cloned().unwrap_or_default();
-    if !taints.iter().any(|taint| taint["key"] == TAINT && taint["effect"] == "NoSchedule") {
-        let all: Vec<Value> = taints.into_iter().chain([json!({"key": TAINT, "effect": "NoSchedule"})]).collect();
-        object["spec"]["taints"] = Value::from(all);
-    }
 }
 
 fn namespace(object: &mut Value) {

@@ -2,9 +2,11 @@
 //! A server whose disk takes no writes lives, so that nobody starts it anew, and is not ready.
 //! It must not know resources.
 
+use http::Uri;
 use mainstay_store::Store;
 
-use crate::respond::{Reply, page_not_found, text};
+use crate::Error;
+use crate::respond::{Reply, refusal, text};
 use crate::route::Query;
 
 /// Checks of each endpoint. They hold as long as the process answers at all, but for the readiness of the store.
@@ -19,8 +21,9 @@ struct Health<'a> {
     outage: Option<String>,
 }
 
-/// Whether a path asks about health; then the answer to it.
-pub(crate) fn answer(store: &Store, path: &str, query: &Query) -> Option<Reply> {
+/// Whether a path asks about health; then the answer to it, by the query of the whole address. Only then is that read:
+/// every request comes by here.
+pub(crate) fn answer(store: &Store, path: &str, uri: &Uri) -> Option<Reply> {
     let (endpoint, check) = match path.trim_start_matches('/').split_once('/') {
         Some((endpoint, check)) => (endpoint, check.trim_end_matches('/')),
         None => (path.trim_start_matches('/'), ""),
@@ -30,8 +33,9 @@ pub(crate) fn answer(store: &Store, path: &str, query: &Query) -> Option<Reply> 
         "readyz" => &READY,
         _ => return None,
     };
+    let query = Query::parse(uri.query().unwrap_or_default()).ok()?;
     let outage = if endpoint == "readyz" { store.health().borrow().as_ref().map(ToString::to_string) } else { None };
-    Some(Health { endpoint, checks, outage }.answer(check, query))
+    Some(Health { endpoint, checks, outage }.answer(check, &query))
 }
 
 /// The checks that can be asked for one by one.
@@ -54,7 +58,7 @@ impl Health<'_> {
                 text(500, format!("internal server error: {}", self.outage.as_deref().unwrap_or_default()))
             }
             check if self.checks.contains(&check) => text(200, "ok"),
-            _ => page_not_found(),
+            _ => refusal(&Error::page_not_found()),
         }
     }
 
@@ -94,7 +98,7 @@ mod tests {
     #[test]
     fn only_health_is_answered() {
         let store = Store::ephemeral(mainstay_store::Options::default());
-        let status = |path: &str| answer(&store, path, &Query::default()).map(|reply| reply.status().as_u16());
+        let status = |path: &str| answer(&store, path, &Uri::from_static("/")).map(|reply| reply.status().as_u16());
         assert_eq!(status("/readyz/informer-sync"), Some(200));
         assert_eq!(status("/livez/informer-sync"), Some(404));
         assert_eq!(status("/version"), None);

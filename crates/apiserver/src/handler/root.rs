@@ -16,7 +16,7 @@ use crate::discovery::{self, Aggregated, Document};
 use crate::handler::health;
 use crate::openapi;
 use crate::registry::ClusterResources;
-use crate::respond::{JSON, Reply, json_value, page_not_found, reply, text};
+use crate::respond::{JSON, Reply, json_value, reply, text};
 use crate::route::Query;
 use crate::server::ApiServer;
 
@@ -25,7 +25,7 @@ const SERVER_ADDRESS: &str = "127.0.0.1:443";
 
 /// Answers a path that names no resource.
 pub(crate) fn serve(server: &ApiServer, cluster: &str, parts: &Parts, query: &Query) -> Result<Reply, Error> {
-    if let Some(reply) = health::answer(server.store(), parts.uri.path(), query) {
+    if let Some(reply) = health::answer(server.store(), parts.uri.path(), &parts.uri) {
         return Ok(reply);
     }
     if parts.method != Method::GET {
@@ -42,7 +42,7 @@ pub(crate) fn serve(server: &ApiServer, cluster: &str, parts: &Parts, query: &Qu
         ["apis"] => versions(&served, &parts.headers, false),
         ["api", version] => listed(discovery::resources(&served, "", version), &parts.headers),
         ["apis", group] => match discovery::group(&served, group) {
-            None => Ok(page_not_found()),
+            None => Err(Error::page_not_found()),
             found => listed(found, &parts.headers),
         },
         ["apis", group, version] => listed(discovery::resources(&served, group, version), &parts.headers),
@@ -53,7 +53,7 @@ pub(crate) fn serve(server: &ApiServer, cluster: &str, parts: &Parts, query: &Qu
             openapi_document(server, found, parts, query)
         }
         [""] => Ok(json_value(200, &json!({"paths": paths(&served)}))),
-        _ => Ok(page_not_found()),
+        _ => Err(Error::page_not_found()),
     }
 }
 
