@@ -3,6 +3,7 @@
 //! It must not know how objects are chosen.
 
 use std::convert::Infallible;
+use std::iter::once;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -22,24 +23,22 @@ const PIECE: usize = 64 << 10;
 /// What is still to be sent of a list.
 struct Rest {
     resource: Arc<Resource>,
-    /// Each with the revision it was written at.
-    objects: std::vec::IntoIter<(Bytes, u64)>,
+    objects: std::vec::IntoIter<Arc<Record>>,
     /// Starts the next piece.
     start: Vec<u8>,
     ended: bool,
 }
 
 /// The list with the objects' bytes.
-pub(super) fn list(call: &Call, records: &[Record], metadata: &Value) -> Reply {
-    let objects: Vec<_> = records.iter().map(|record| (record.bytes.clone(), record.revision)).collect();
-    let size: usize = objects.iter().map(|(object, _)| object.len() + 1).sum();
-    let (resource, objects, start) = (call.resource.clone(), objects.into_iter(), head(call, metadata));
-    let rest = Rest { resource, objects, start, ended: false };
-    if size <= PIECE {
-        let whole: Vec<u8> = rest.collect::<Vec<Bytes>>().concat();
-        return json_bytes(200, Bytes::from(whole));
+pub(super) fn list(call: &Call, records: Vec<Arc<Record>>, metadata: &Value) -> Reply {
+    let (resource, objects, start) = (call.resource.clone(), records.into_iter(), head(call, metadata));
+    let mut rest = Rest { resource, objects, start, ended: false };
+    let first = rest.piece();
+    if rest.ended {
+        return json_bytes(200, first);
     }
-    reply(200, JSON, Body::from_stream(stream::iter(rest.map(Ok::<_, Infallible>))))
+    let pieces = once(first).chain(rest);
+    reply(200, JSON, Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>))))
 }
 
 /// Everything before the first object.
@@ -55,27 +54,30 @@ fn head(call: &Call, metadata: &Value) -> Vec<u8> {
     head
 }
 
-impl Iterator for Rest {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        if self.ended {
-            return None;
-        }
+impl Rest {
+    fn piece(&mut self) -> Bytes {
         let mut piece = std::mem::take(&mut self.start);
         // An object more than the piece needs mostly fits without another allocation.
-        piece.reserve(PIECE + PIECE / 8);
+        piece.reserve(self.objects.len().saturating_mul(PIECE).min(PIECE + PIECE / 8));
         while piece.len() < PIECE {
-            let Some((object, revision)) = self.objects.next() else {
+            let Some(record) = self.objects.next() else {
                 piece.extend_from_slice(b"]}");
                 self.ended = true;
                 break;
             };
-            piece.extend_from_slice(&served_bytes(&self.resource, &object, revision));
+            piece.extend_from_slice(&served_bytes(&self.resource, &record.bytes, record.revision));
             if self.objects.len() > 0 {
                 piece.push(b',');
             }
         }
-        Some(Bytes::from(piece))
+        Bytes::from(piece)
+    }
+}
+
+impl Iterator for Rest {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        (!self.ended).then(|| self.piece())
     }
 }
