@@ -7,7 +7,7 @@ use std::iter::once;
 use std::sync::Arc;
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::stream;
 use mainstay_store::Record;
 use serde_json::{Map, Value};
@@ -17,22 +17,25 @@ use crate::convert::served_bytes;
 use crate::registry::Resource;
 use crate::respond::{JSON, Reply, json_bytes, reply};
 
-/// Bytes of a piece: several TLS records, and still within a processor's cache.
-const PIECE: usize = 64 << 10;
+/// Bytes of a piece: with what HTTP puts around it, it fills three TLS records of 16 KiB, and it stays in a processor's
+/// cache until it is encrypted.
+const PIECE: usize = (48 << 10) - 32;
+/// Most objects are smaller.
+const SMALL: usize = 4 << 10;
 
 /// What is still to be sent of a list.
 struct Rest {
     resource: Arc<Resource>,
     objects: std::vec::IntoIter<Arc<Record>>,
-    /// Starts the next piece.
-    start: Vec<u8>,
+    /// Where pieces are made. Its room is used again for each one once the one before is sent.
+    buffer: BytesMut,
     ended: bool,
 }
 
 /// The list with the objects' bytes.
 pub(super) fn list(call: &Call, records: Vec<Arc<Record>>, metadata: &Value) -> Reply {
-    let (resource, objects, start) = (call.resource.clone(), records.into_iter(), head(call, metadata));
-    let mut rest = Rest { resource, objects, start, ended: false };
+    let (resource, objects) = (call.resource.clone(), records.into_iter());
+    let mut rest = Rest { resource, objects, buffer: BytesMut::from(&*head(call, metadata)), ended: false };
     let first = rest.piece();
     if rest.ended {
         return json_bytes(200, first);
@@ -55,22 +58,24 @@ fn head(call: &Call, metadata: &Value) -> Vec<u8> {
 }
 
 impl Rest {
+    /// The next [`PIECE`] bytes; all the rest, if that is less.
     fn piece(&mut self) -> Bytes {
-        let mut piece = std::mem::take(&mut self.start);
-        // An object more than the piece needs mostly fits without another allocation.
-        piece.reserve(self.objects.len().saturating_mul(PIECE).min(PIECE + PIECE / 8));
-        while piece.len() < PIECE {
+        if self.buffer.len() < PIECE {
+            let room = self.objects.len().saturating_mul(SMALL).min(PIECE + SMALL);
+            self.buffer.reserve(room.saturating_sub(self.buffer.len()));
+        }
+        while self.buffer.len() < PIECE {
             let Some(record) = self.objects.next() else {
-                piece.extend_from_slice(b"]}");
+                self.buffer.extend_from_slice(b"]}");
                 self.ended = true;
-                break;
+                return self.buffer.split().freeze();
             };
-            piece.extend_from_slice(&served_bytes(&self.resource, &record.bytes, record.revision));
+            self.buffer.extend_from_slice(&served_bytes(&self.resource, &record.bytes, record.revision));
             if self.objects.len() > 0 {
-                piece.push(b',');
+                self.buffer.extend_from_slice(b",");
             }
         }
-        Bytes::from(piece)
+        self.buffer.split_to(PIECE).freeze()
     }
 }
 
