@@ -25,7 +25,6 @@ use crate::error::Error;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     mainstay_telemetry::tracing_setup::init(arguments.default_log_filter(), false);
-    use_small_pages();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return report(&Error::Runtime(error)),
@@ -35,15 +34,6 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&error),
-    }
-}
-
-/// The allocator asks for huge pages, of which a server at rest uses little: they cost a third of its memory at rest,
-/// and time under load, since the kernel clears them whole (`docs/adr/0012-allocator.md`).
-fn use_small_pages() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
-        tracing::debug!(%error, "huge pages stay in use");
     }
 }
 
