@@ -91,7 +91,10 @@ fn applied(schema: &Schema, live: Value, config: &Value, (writer, force): (Write
     };
     check(&live, &next, writer.manager);
     let again = stored(apply(&ApplyRequest { live: &next, ..request }).expect("what was applied can be applied again"));
-    assert!(same_but_times(&next, &again), "an apply is idempotent:\n{config}\n{next}\n{again}");
+    // Who applies nothing but empty lists owns nothing. If nobody else does, the next apply finds an object that was never
+    // applied, and gives what is there to "before-first-apply", as upstream does.
+    let owned_by_nobody = next["metadata"]["managedFields"].is_null();
+    assert!(owned_by_nobody || same_but_times(&next, &again), "an apply is idempotent:\n{config}\n{next}\n{again}");
     let alone = apply(&ApplyRequest { live: &Value::Null, ..request }).expect("it fits its schema");
     let owned = |object| entry(object, writer);
     assert_eq!(owned(&next), owned(&alone), "an applier owns what it applies: {config}");
