@@ -307,11 +307,11 @@ impl Error {
         Self::plain(406, "NotAcceptable", message)
     }
 
-    /// 406: a list's form was asked for, of one object.
+    /// 406: a list's form was asked for, of one object; `type_` is the type that Go has for it.
     #[must_use]
-    pub fn not_a_list(kind: &str) -> Self {
+    pub fn not_a_list(type_: &str) -> Self {
         let message = "you requested PartialObjectMetadataList, but the requested object is not a list";
-        Self::plain(406, "NotAcceptable", format!("{message} ({kind})"))
+        Self::plain(406, "NotAcceptable", format!("{message} (*{type_})"))
     }
 
     /// 408: the body did not come in time.
