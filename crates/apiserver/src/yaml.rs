@@ -146,8 +146,11 @@ said: 'it''s: so'
     }
 
     fn texts() -> impl Strategy<Value = String> {
-        const TRAPS: &[&str] = &["~", "on", "0x1f", "1e3", "12:30:45", "<<", "=", "a: b", "a #b", "?", "? a", "-", "---", "...", "\t", " a", "a ",
-            "a\n", "\na", "a\n\n", " a\nb", "a\n b", "\n", "%a", "!a", "&a", "'", "\"", "{", "[", "@", "`", "a\u{85}b", "\u{feff}"];
+        const TRAPS: &[&str] = &[
+            "~", "on", "0x1f", "1e3", "12:30:45", "<<", "=", "a: b", "a #b", "?", "? a", "-", "---", "...", "\t", " a",
+            "a ", "a\n", "\na", "a\n\n", " a\nb", "a\n b", "\n", "%a", "!a", "&a", "'", "\"", "{", "[", "@", "`",
+            "a\u{85}b", "\u{feff}",
+        ];
         let words = prop::collection::vec("[a-z':#\"-]{1,9} ?", 0..30).prop_map(|words| words.join(" "));
         prop_oneof![prop::sample::select(TRAPS).prop_map(str::to_owned), words, "[ -~\n]{0,20}", "\\PC{0,8}"]
     }

@@ -19,8 +19,7 @@ use crate::respond::Reply;
 use crate::table::partial;
 
 /// As Go reads base64: bits beyond the last byte may be anything.
-const LENIENT: GeneralPurpose =
-    GeneralPurpose::new(&alphabet::URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
+const LENIENT: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
 
 /// What a continue token says; the format is upstream's `storage.EncodeContinue`.
 #[derive(Default, Deserialize, Serialize)]

@@ -90,7 +90,9 @@ impl Marks {
 fn is_indicator(chars: &[char], at: usize) -> bool {
     let blank = |c: Option<&char>| c.is_none_or(|c| matches!(c, ' ' | '\n' | '\t'));
     match chars[at] {
-        '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' if at == 0 => true,
+        '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' if at == 0 => {
+            true
+        }
         '?' | '-' if at == 0 => blank(chars.get(1)),
         ':' => blank(chars.get(at + 1)),
         '#' => blank(chars.get(at.wrapping_sub(1))),

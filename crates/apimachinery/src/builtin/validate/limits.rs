@@ -208,8 +208,7 @@ fn check_ratio(errors: &mut Errors, ratio: Quantity, between: Option<(Quantity, 
     }
     let Some((least, most)) = between else { return };
     #[allow(clippy::cast_precision_loss, reason = "upstream compares floats")]
-    let (wanted, room) =
-        (ratio.milli_value() as f64 / 1000.0, most.milli_value() as f64 / least.milli_value() as f64);
+    let (wanted, room) = (ratio.milli_value() as f64 / 1000.0, most.milli_value() as f64 / least.milli_value() as f64);
     if wanted > room {
         let detail = format!("ratio {ratio} is greater than max/min = {room:.6}");
         errors.invalid(path.clone(), ratio.to_string(), detail);

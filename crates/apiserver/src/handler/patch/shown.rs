@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn what_was_left_alone_has_the_order_of_its_struct() {
         let all = Registry::new().cluster("dev").resources();
-        let resource = all.into_iter().find(|resource| resource.group.is_empty() && &*resource.plural == "pods").unwrap();
+        let resource =
+            all.into_iter().find(|resource| resource.group.is_empty() && &*resource.plural == "pods").unwrap();
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"uid": "u", "name": "<n>", "labels": {"b": 1, "a": "2"}},
             "spec": {"restartPolicy": "Never", "containers": [{"image": "i", "name": "c"}]},

@@ -53,11 +53,7 @@ async fn answers_are_those_that_were_recorded() {
         let name = file.strip_prefix(&directory).unwrap().display().to_string();
         let count = compare(&name, &steps).await;
         eprintln!("{name}: {} of {}", count.alike, count.all);
-        sum = Count {
-            all: sum.all + count.all,
-            alike: sum.alike + count.alike,
-            changed: sum.changed + count.changed,
-        };
+        sum = Count { all: sum.all + count.all, alike: sum.alike + count.alike, changed: sum.changed + count.changed };
     }
     eprintln!(
         "{} of {} answers are as recorded; {} were changed before they were written down",
