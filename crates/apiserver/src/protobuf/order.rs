@@ -30,7 +30,7 @@ impl<'a> GoType<'a> {
 
     /// The fields of an object of this type in the order of the struct, each with its type if it has fields itself. What
     /// the struct has not comes last; the keys of a map are sorted.
-    pub(crate) fn fields<'v>(self, object: &'v Map<String, Value>) -> Vec<(&'v String, &'v Value, Option<Self>)> {
+    pub(crate) fn fields(self, object: &Map<String, Value>) -> Vec<(&String, &Value, Option<Self>)> {
         if self.of_many {
             return object.iter().map(|(key, value)| (key, value, self.item())).collect();
         }
