@@ -118,7 +118,8 @@ fn check_type_meta(value: &mut Value, bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-fn go_kind(value: &Value) -> &'static str {
+/// What Go's decoder calls a value.
+pub(crate) fn go_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",

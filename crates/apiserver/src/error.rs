@@ -334,6 +334,13 @@ impl Error {
         Self::plain(413, "RequestEntityTooLarge", message)
     }
 
+    /// 413: a JSON patch has more operations than the limit.
+    #[must_use]
+    pub fn too_many_operations(limit: usize, count: usize) -> Self {
+        let why = format!("The allowed maximum operations in a JSON patch is {limit}, got {count}");
+        Self::plain(413, "RequestEntityTooLarge", format!("Request entity too large: {why}"))
+    }
+
     /// 415 of a body.
     #[must_use]
     pub fn unsupported_body() -> Self {

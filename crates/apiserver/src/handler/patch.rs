@@ -48,9 +48,10 @@ pub(crate) async fn patch(call: &Call, bytes: &Bytes) -> Result<Reply, Error> {
         _ => return Err(Error::unsupported_patch()),
     };
     let options = WriteOptions::parse(call, "PatchOptions", false)?;
-    let patch = patch(parse(bytes)?);
+    let json::Decoded { value, duplicates } = parse(bytes)?;
+    let patch = patch(value);
     check_shape(&patch)?;
-    let written = write::change(call, &options, |old| desired(call, &options, &patch, old)).await?;
+    let written = write::change(call, &options, |old| desired(call, &options, (&patch, &duplicates), old)).await?;
     answer(call, &written)
 }
 
@@ -65,27 +66,37 @@ fn answer(call: &Call, written: &Written) -> Result<Reply, Error> {
     Ok(reply)
 }
 
-fn parse(bytes: &Bytes) -> Result<Value, Error> {
-    serde_json::from_slice(bytes).map_err(|error| {
+fn parse(bytes: &Bytes) -> Result<json::Decoded, Error> {
+    json::decode(bytes).map_err(|error| {
         let why = json::syntax_error(bytes).unwrap_or_else(|| error.to_string());
         Error::bad_request(format!("error decoding patch: {why}"))
     })
 }
 
+/// The most operations that a JSON patch may have, as upstream.
+const MAX_OPERATIONS: usize = 10_000;
+
 fn check_shape(patch: &Patch) -> Result<(), Error> {
-    let why = match patch {
-        Patch::Json(value) if !value.is_array() => {
-            "json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+    let (value, wanted) = match patch {
+        Patch::Json(Value::Array(operations)) if operations.len() > MAX_OPERATIONS => {
+            return Err(Error::too_many_operations(MAX_OPERATIONS, operations.len()));
         }
-        Patch::Merge(value) | Patch::Strategic(value) if !value.is_object() => {
-            "json: cannot unmarshal array into Go value of type map[string]interface {}"
-        }
+        Patch::Json(value) if !value.is_array() => (value, "[]handlers.jsonPatchOp"),
+        Patch::Merge(value) | Patch::Strategic(value) if !value.is_object() => (value, "map[string]interface {}"),
         _ => return Ok(()),
     };
-    Err(Error::bad_request(format!("error decoding patch: {why}")))
+    let kind = body::go_kind(value);
+    let why = format!("error decoding patch: json: cannot unmarshal {kind} into Go value of type {wanted}");
+    Err(Error::bad_request(why))
 }
 
-fn desired(call: &Call, options: &WriteOptions, patch: &Patch, old: &Value) -> Result<Desired, Error> {
+/// What a patch makes of an object; `duplicates` are fields that stand twice in it.
+fn desired(
+    call: &Call,
+    options: &WriteOptions,
+    (patch, duplicates): (&Patch, &[FieldPath]),
+    old: &Value,
+) -> Result<Desired, Error> {
     let is_scale = call.subresource_str() == "scale";
     let target = if is_scale { scale::before_write(&call.resource, old)? } else { old.clone() };
     let mut patched = patched(call, patch, &target)?;
@@ -102,7 +113,7 @@ fn desired(call: &Call, options: &WriteOptions, patch: &Patch, old: &Value) -> R
     if let Some(why) = check_type(call, patch, &mut patched)? {
         return Err(invalid(why));
     }
-    let warnings = body::check_fields(call, options, &mut patched, &[]).map_err(|why| match patch {
+    let warnings = body::check_fields(call, options, &mut patched, duplicates).map_err(|why| match patch {
         Patch::Strategic(patch) if why.starts_with("json: cannot unmarshal") => unconvertible(patch, &why),
         _ => invalid(why),
     })?;
