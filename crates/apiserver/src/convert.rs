@@ -3,6 +3,8 @@
 
 mod autoscaler;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use mainstay_apimachinery::gvk::split_api_version;
 use mainstay_apimachinery::{GroupVersionKind, builtin, object};
@@ -54,12 +56,12 @@ fn is_autoscaler(resource: &Resource) -> bool {
 }
 
 /// The bytes a reader of the resource's version gets of an object written at `revision`.
-pub(crate) fn served_bytes(resource: &Resource, stored: &Bytes, revision: u64) -> Bytes {
+pub(crate) fn served_bytes<'a>(resource: &Resource, stored: &'a Bytes, revision: u64) -> Cow<'a, Bytes> {
     let conforms = resource.custom.as_ref().is_none_or(|custom| revision > custom.conforming_since);
     if conforms && !needs_conversion(resource) {
-        return stored.clone();
+        return Cow::Borrowed(stored);
     }
-    encode(&to_served(resource, parse(stored)))
+    Cow::Owned(encode(&to_served(resource, parse(stored))))
 }
 
 /// Makes an object what the schema of its version wants now, as upstream does whenever it reads one: the definition may

@@ -27,7 +27,10 @@ async fn main() {
     println!("resident: {} MiB more, {} B per object", (resident() - before) >> 20, (resident() - before) / objects);
     println!("file: {} MiB", std::fs::metadata(&path).unwrap().len() >> 20);
     let killed = directory.path().join("killed.redb");
-    std::fs::copy(&path, &killed).unwrap();
+    for suffix in ["", ".journal-0", ".journal-1"] {
+        let beside = |path: &Path| format!("{}{suffix}", path.display());
+        std::fs::copy(beside(&path), beside(&killed)).unwrap();
+    }
     store.close();
     drop(store);
     open("closed", &path);

@@ -40,6 +40,26 @@ pub struct Batch {
     pub kinds: BTreeMap<KindKey, u64>,
 }
 
+impl Loaded {
+    /// Adds the writes of a later batch.
+    pub(crate) fn add(&mut self, batch: Batch) {
+        self.revision = batch.revision;
+        self.kinds.retain(|(kind, _)| !batch.kinds.contains_key(kind));
+        self.kinds.extend(batch.kinds);
+        self.objects.retain(|(key, _)| !batch.writes.contains_key(key));
+        self.objects.extend(batch.writes.into_iter().filter_map(|(key, stored)| Some((key, stored?))));
+    }
+}
+
+impl Batch {
+    /// Adds the writes of a later batch, as if both had been one.
+    pub(crate) fn absorb(&mut self, later: &Self) {
+        self.revision = later.revision;
+        self.writes.extend(later.writes.iter().map(|(key, stored)| (key.clone(), stored.clone())));
+        self.kinds.extend(later.kinds.iter().map(|(kind, revision)| (kind.clone(), *revision)));
+    }
+}
+
 /// Why a backend could not do its work.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BackendError {

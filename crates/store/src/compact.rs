@@ -17,10 +17,10 @@ use crate::{BackendError, Batch, Error, Loaded, Options, Snapshot, Stored};
 /// A file this many times larger than its rows is compacted. redb itself, with pages half full and copies of what
 /// changes, comes to between one and a half and three times.
 const SPACIOUS: u64 = 4;
-/// Batches between looks at the file's size.
-const LOOK_EVERY: u32 = 256;
+/// Batches between looks at the file's size; each has what filled a segment of the journal.
+const LOOK_EVERY: u32 = 8;
 /// Batches to wait after a compaction that failed.
-const REST: u32 = 1 << 14;
+const REST: u32 = 1 << 9;
 
 /// The name of the new file, beside the old one.
 const SUFFIX: &str = "compact";
@@ -58,9 +58,7 @@ impl Compaction {
         self.live_bytes += growth;
         self.batches_until_look = self.batches_until_look.saturating_sub(1);
         if let Some(running) = &mut self.running {
-            running.missed.revision = batch.revision;
-            running.missed.writes.extend(batch.writes.iter().map(|(key, stored)| (key.clone(), stored.clone())));
-            running.missed.kinds.extend(batch.kinds.iter().map(|(kind, revision)| (kind.clone(), *revision)));
+            running.missed.absorb(batch);
         }
     }
 

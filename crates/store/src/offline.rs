@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use crate::file::{self, Untouched, beside, guarded, put_in_place, sync_folder};
+use crate::journal::{self, add_missing};
 use crate::redb_backend::{open_untouched, read_untouched};
 use crate::rows::{CURRENT_FORMAT, Contents, failed};
 use crate::{BackendError, Damage, Error, Finding, Record, Snapshot, compact};
@@ -45,7 +46,7 @@ pub type Check<'a> = &'a dyn Fn(&Snapshot, &Record) -> Vec<String>;
 pub fn verify(path: &Path, check: Check<'_>) -> Result<Verified, Error> {
     let file_bytes = std::fs::metadata(path).map_err(Error::file("read", path))?.len();
     let mut verified = Verified { file_bytes, ..Verified::default() };
-    let (contents, mut database) = match open_untouched(path, CACHE_BYTES) {
+    let (mut contents, mut database) = match open_untouched(path, CACHE_BYTES) {
         Ok(opened) => opened,
         Err(Error::Damaged { damage, .. }) => return Ok(Verified { findings: damage.findings, ..verified }),
         Err(Error::Open { reason, .. }) => {
@@ -54,6 +55,11 @@ pub fn verify(path: &Path, check: Check<'_>) -> Result<Verified, Error> {
         Err(error) => return Err(error),
     };
     verified.format = contents.format;
+    match add_missing(path, &mut contents.loaded) {
+        Ok(()) => {}
+        Err(Error::Damaged { damage, .. }) => contents.findings.extend(damage.findings),
+        Err(error) => return Err(error),
+    }
     verified.take(contents, check);
     let structure = guarded(|| match database.get().check_integrity().map_err(failed)? {
         true => Ok(()),
@@ -85,7 +91,9 @@ impl Verified {
 /// # Errors
 /// [`Error::Locked`] while a server runs on it; [`Error::Damaged`] when it is not as it was written.
 pub fn read(path: &Path) -> Result<Snapshot, Error> {
-    Ok(Snapshot::of(read_untouched(path, CACHE_BYTES)?.loaded))
+    let mut loaded = read_untouched(path, CACHE_BYTES)?.loaded;
+    add_missing(path, &mut loaded)?;
+    Ok(Snapshot::of(loaded))
 }
 
 /// Whether nobody has a store's file open.
@@ -172,7 +180,11 @@ fn existing_revision(path: &Path) -> Result<Option<u64>, Error> {
         return Ok(None);
     }
     match open_untouched(path, CACHE_BYTES) {
-        Ok((contents, _)) => Ok(Some(contents.loaded.revision)),
+        Ok((mut contents, _)) => match add_missing(path, &mut contents.loaded) {
+            // A journal that is no continuation does not tell either.
+            Ok(()) | Err(Error::Damaged { .. }) => Ok(Some(contents.loaded.revision)),
+            Err(error) => Err(error),
+        },
         Err(Error::Damaged { .. } | Error::Open { .. }) => Ok(Some(0)),
         Err(error) => Err(error),
     }
@@ -194,11 +206,13 @@ fn make(path: &Path, snapshot: &Snapshot) -> Result<(), Error> {
     Err(Error::Damaged { path: path.to_owned(), damage: Damage { findings } })
 }
 
-/// Gives the store that is there a second name, which the replacement leaves alone.
+/// Gives the store that is there, and its journal, a second name, which the replacement leaves alone. A journal beside
+/// the replacement is behind it, and is deleted at the next start.
 fn keep(path: &Path) -> Result<PathBuf, Error> {
     let names = (1..).map(|number| beside(path, &format!("replaced-{number}")));
     let free = names.into_iter().find(|name| !name.exists()).unwrap_or_else(|| beside(path, "replaced"));
     std::fs::hard_link(path, &free).map_err(Error::file("keep the old store as", &free))?;
+    journal::link(path, &free)?;
     sync_folder(path)?;
     Ok(free)
 }

@@ -37,13 +37,8 @@ impl Snapshot {
         kind: &KindKey,
         namespace: Option<&str>,
         after: Option<(&str, &str)>,
-    ) -> impl Iterator<Item = &Record> {
-        self.world
-            .kinds
-            .get(kind)
-            .into_iter()
-            .flat_map(move |state| state.list_after(namespace, after))
-            .map(AsRef::as_ref)
+    ) -> impl Iterator<Item = &Arc<Record>> {
+        self.world.kinds.get(kind).into_iter().flat_map(move |state| state.list_after(namespace, after))
     }
 
     /// How many objects of a kind there are.

@@ -1,6 +1,7 @@
 //! `DELETE`: an object or a collection, with preconditions, grace, finalizers and propagation.
 //! It must not know the controllers that do the rest: garbage collection and namespace termination.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -58,9 +59,9 @@ pub(crate) async fn delete_collection(call: &Call, bytes: &Bytes) -> Result<Repl
     let filter = Filter::of(call)?;
     let snapshot = call.server.snapshot();
     let kind = call.kind_key();
-    let all = snapshot.list(&kind, call.namespace.as_deref());
+    let all = snapshot.list_after(&kind, call.namespace.as_deref(), None);
     let chosen = all.filter(|record| filter.matches(&call.resource, &record.key, &record.bytes));
-    let records: Vec<Record> = chosen.cloned().collect();
+    let records: Vec<Arc<Record>> = chosen.cloned().collect();
     for record in &records {
         let mut one = call.clone();
         one.name = Some(record.key.name.to_string());
@@ -69,7 +70,7 @@ pub(crate) async fn delete_collection(call: &Call, bytes: &Bytes) -> Result<Repl
             _ => {}
         }
     }
-    list::render(call, &records, json!({"resourceVersion": snapshot.revision().to_string()}))
+    list::render(call, records, json!({"resourceVersion": snapshot.revision().to_string()}))
 }
 
 fn read_options(call: &Call, bytes: &Bytes) -> Result<Value, Error> {

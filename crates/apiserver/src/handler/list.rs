@@ -1,6 +1,8 @@
 //! Lists: consistent, selected, in pages.
 //! It must not know how objects are written.
 
+use std::sync::Arc;
+
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, URL_SAFE_NO_PAD};
 use base64::{DecodeError, Engine, alphabet};
 use mainstay_apimachinery::json::syntax_error;
@@ -37,7 +39,7 @@ const TOKEN_VERSION: &str = "meta.k8s.io/v1";
 
 /// One page of a list.
 struct Page {
-    records: Vec<Record>,
+    records: Vec<Arc<Record>>,
     /// Objects left after this page; `None` where it is the last one.
     remaining: Option<usize>,
     revision: u64,
@@ -54,7 +56,7 @@ pub(crate) fn list(call: &Call) -> Result<Reply, Error> {
             metadata["remainingItemCount"] = Value::from(remaining);
         }
     }
-    render(call, &page.records, metadata)
+    render(call, page.records, metadata)
 }
 
 fn page(call: &Call, filter: &Filter) -> Result<Page, Error> {
@@ -205,7 +207,7 @@ fn too_old_to_continue(token: &Token) -> Error {
 }
 
 /// A list in the form the client wants.
-pub(crate) fn render(call: &Call, records: &[Record], mut metadata: Value) -> Result<Reply, Error> {
+pub(crate) fn render(call: &Call, records: Vec<Arc<Record>>, mut metadata: Value) -> Result<Reply, Error> {
     // Upstream's lists of untyped objects say where they end.
     if call.resource.custom.is_some() && call.accepted.form == Form::Plain && metadata.get("continue").is_none() {
         metadata["continue"] = Value::from("");

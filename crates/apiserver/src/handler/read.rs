@@ -37,7 +37,7 @@ pub(crate) fn get(call: &Call) -> Result<Reply, Error> {
 /// An answer with an object as it is stored.
 pub(crate) fn object_bytes(call: &Call, code: u16, record: &Record) -> Result<Reply, Error> {
     if call.accepted.form == Form::Plain && !call.accepted.yaml {
-        return Ok(json_bytes(code, served_bytes(&call.resource, &record.bytes, record.revision)));
+        return Ok(json_bytes(code, served_bytes(&call.resource, &record.bytes, record.revision).into_owned()));
     }
     object_value(call, code, &served(call, record))
 }

@@ -3,10 +3,11 @@
 //! It must not know how objects are chosen.
 
 use std::convert::Infallible;
+use std::iter::once;
 use std::sync::Arc;
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::stream;
 use mainstay_store::Record;
 use serde_json::{Map, Value};
@@ -16,30 +17,31 @@ use crate::convert::served_bytes;
 use crate::registry::Resource;
 use crate::respond::{JSON, Reply, json_bytes, reply};
 
-/// Bytes of a piece: several TLS records, and still within a processor's cache.
-const PIECE: usize = 64 << 10;
+/// Bytes of a piece: with what HTTP puts around it, it fills three TLS records of 16 KiB, and it stays in a processor's
+/// cache until it is encrypted.
+const PIECE: usize = (48 << 10) - 32;
+/// Most objects are smaller.
+const SMALL: usize = 4 << 10;
 
 /// What is still to be sent of a list.
 struct Rest {
     resource: Arc<Resource>,
-    /// Each with the revision it was written at.
-    objects: std::vec::IntoIter<(Bytes, u64)>,
-    /// Starts the next piece.
-    start: Vec<u8>,
+    objects: std::vec::IntoIter<Arc<Record>>,
+    /// Where pieces are made. Its room is used again for each one once the one before is sent.
+    buffer: BytesMut,
     ended: bool,
 }
 
 /// The list with the objects' bytes.
-pub(super) fn list(call: &Call, records: &[Record], metadata: &Value) -> Reply {
-    let objects: Vec<_> = records.iter().map(|record| (record.bytes.clone(), record.revision)).collect();
-    let size: usize = objects.iter().map(|(object, _)| object.len() + 1).sum();
-    let (resource, objects, start) = (call.resource.clone(), objects.into_iter(), head(call, metadata));
-    let rest = Rest { resource, objects, start, ended: false };
-    if size <= PIECE {
-        let whole: Vec<u8> = rest.collect::<Vec<Bytes>>().concat();
-        return json_bytes(200, Bytes::from(whole));
+pub(super) fn list(call: &Call, records: Vec<Arc<Record>>, metadata: &Value) -> Reply {
+    let (resource, objects) = (call.resource.clone(), records.into_iter());
+    let mut rest = Rest { resource, objects, buffer: BytesMut::from(&*head(call, metadata)), ended: false };
+    let first = rest.piece();
+    if rest.ended {
+        return json_bytes(200, first);
     }
-    reply(200, JSON, Body::from_stream(stream::iter(rest.map(Ok::<_, Infallible>))))
+    let pieces = once(first).chain(rest);
+    reply(200, JSON, Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>))))
 }
 
 /// Everything before the first object.
@@ -55,27 +57,32 @@ fn head(call: &Call, metadata: &Value) -> Vec<u8> {
     head
 }
 
+impl Rest {
+    /// The next [`PIECE`] bytes; all the rest, if that is less.
+    fn piece(&mut self) -> Bytes {
+        if self.buffer.len() < PIECE {
+            let room = self.objects.len().saturating_mul(SMALL).min(PIECE + SMALL);
+            self.buffer.reserve(room.saturating_sub(self.buffer.len()));
+        }
+        while self.buffer.len() < PIECE {
+            let Some(record) = self.objects.next() else {
+                self.buffer.extend_from_slice(b"]}");
+                self.ended = true;
+                return self.buffer.split().freeze();
+            };
+            self.buffer.extend_from_slice(&served_bytes(&self.resource, &record.bytes, record.revision));
+            if self.objects.len() > 0 {
+                self.buffer.extend_from_slice(b",");
+            }
+        }
+        self.buffer.split_to(PIECE).freeze()
+    }
+}
+
 impl Iterator for Rest {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        if self.ended {
-            return None;
-        }
-        let mut piece = std::mem::take(&mut self.start);
-        // An object more than the piece needs mostly fits without another allocation.
-        piece.reserve(PIECE + PIECE / 8);
-        while piece.len() < PIECE {
-            let Some((object, revision)) = self.objects.next() else {
-                piece.extend_from_slice(b"]}");
-                self.ended = true;
-                break;
-            };
-            piece.extend_from_slice(&served_bytes(&self.resource, &object, revision));
-            if self.objects.len() > 0 {
-                piece.push(b',');
-            }
-        }
-        Some(Bytes::from(piece))
+        (!self.ended).then(|| self.piece())
     }
 }

@@ -1,6 +1,7 @@
 //! Watches: the changes of a collection as a stream of JSON lines.
 //! It must not know how objects are written.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -250,10 +251,10 @@ impl Session {
         let now = self.call.server.clock().now();
         let shown = match &mut self.form {
             Rendering::Plain => served_bytes(resource, stored, written),
-            Rendering::PartialMetadata => encode(&partial(&to_served(resource, parse(stored)))),
+            Rendering::PartialMetadata => Cow::Owned(encode(&partial(&to_served(resource, parse(stored))))),
             Rendering::Table { renderer, first } => {
                 let first = std::mem::take(first);
-                encode(&renderer.event(&to_served(resource, parse(stored)), first, now))
+                Cow::Owned(encode(&renderer.event(&to_served(resource, parse(stored)), first, now)))
             }
         };
         add_line(chunk, kind, &shown);

@@ -18,7 +18,7 @@ pub(crate) enum Mood {
     DiesAfter(usize),
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     pub(crate) mood: Mood,
     pub(crate) revision: u64,
@@ -37,6 +37,11 @@ impl Disk {
 }
 
 impl State {
+    /// Another disk with the same on it.
+    pub(crate) fn clone_state(&self) -> Disk {
+        Disk(Arc::new(Mutex::new(self.clone())))
+    }
+
     fn apply(&mut self, batch: &Batch) {
         self.revision = batch.revision;
         self.commits += 1;

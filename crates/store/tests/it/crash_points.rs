@@ -51,8 +51,15 @@ fn applied(objects: &Objects, changes: &Change) -> Objects {
     objects
 }
 
+/// How a store is opened on a medium.
+type Open = fn(&Medium) -> Result<Store, Error>;
+
 fn open(medium: &Medium) -> Result<Store, Error> {
     Store::with_backend(Box::new(medium.backend()), Options::default())
+}
+
+fn open_with_journal(medium: &Medium) -> Result<Store, Error> {
+    Store::with_backend(Box::new(medium.journal()), Options::default())
 }
 
 fn objects(store: &Store) -> Objects {
@@ -71,7 +78,7 @@ struct Progress {
     revision: u64,
 }
 
-async fn run(medium: &Medium, workload: &[Change]) -> Progress {
+async fn run((medium, open): (&Medium, Open), workload: &[Change]) -> Progress {
     let mut progress = Progress { revision: 1, ..Progress::default() };
     let Ok(store) = open(medium) else { return progress };
     for change in workload {
@@ -87,13 +94,13 @@ async fn run(medium: &Medium, workload: &[Change]) -> Progress {
 }
 
 /// A disk with an empty store.
-fn fresh() -> Medium {
+fn fresh(open: Open) -> Medium {
     let medium = Medium::default();
     drop(open(&medium).unwrap());
     medium
 }
 
-async fn check(medium: &Medium, progress: &Progress, fate: Fate, step: usize) {
+async fn check((medium, open): (&Medium, Open), progress: &Progress, fate: Fate, step: usize) {
     let medium = medium.after_power_cut(fate);
     let store = open(&medium).unwrap_or_else(|error| panic!("step {step}, {fate:?}: {error}"));
     let (found, revision) = (objects(&store), store.snapshot().revision());
@@ -104,17 +111,17 @@ async fn check(medium: &Medium, progress: &Progress, fate: Fate, step: usize) {
     assert_eq!(store.snapshot().revision(), revision + 1);
 }
 
-async fn every_step(seed: u64) {
+async fn every_step(open: Open, seed: u64) {
     let workload = workload(seed);
-    let whole = fresh();
+    let whole = fresh(open);
     let before = whole.steps();
-    run(&whole, &workload).await;
+    run((&whole, open), &workload).await;
     let steps = whole.steps() - before;
     assert!(steps > TRANSACTIONS * 3, "{steps}");
     for step in 0..=steps {
-        let medium = fresh();
+        let medium = fresh(open);
         medium.die_after(step);
-        let progress = run(&medium, &workload).await;
+        let progress = run((&medium, open), &workload).await;
         let some = seed.wrapping_mul(1000) + step as u64;
         for fate in [
             Fate::NothingUnsynced,
@@ -124,19 +131,34 @@ async fn every_step(seed: u64) {
             Fate::SomeWrites(!some),
             Fate::SomeSectors(some),
         ] {
-            check(&medium, &progress, fate, step).await;
+            check((&medium, open), &progress, fate, step).await;
         }
     }
 }
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_whatever_the_step() {
-    every_step(1).await;
+    every_step(open, 1).await;
 }
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_in_another_workload() {
-    every_step(2).await;
+    every_step(open, 2).await;
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_with_a_journal() {
+    for seed in 1..=3 {
+        every_step(open_with_journal, seed).await;
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_was_closed_needs_no_journal() {
+    let medium = fresh(open_with_journal);
+    let progress = run((&medium, open_with_journal), &workload(4)).await;
+    let store = open(&medium.after_power_cut(Fate::NothingUnsynced)).unwrap();
+    assert_eq!(objects(&store), progress.acknowledged);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A file that is not as it was written is refused at start and named by verify, and nothing of it is changed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use mainstay_store::{Error, ObjectKey, Options, Store, offline};
@@ -142,16 +142,87 @@ async fn a_file_that_was_cut_off_or_is_none_is_refused() {
     assert!(refused(&path).contains("no store"), "{}", refused(&path));
 }
 
+fn segment(path: &Path, index: usize) -> PathBuf {
+    path.with_extension(format!("redb.journal-{index}"))
+}
+
+/// The files as they are while the store runs are the files after a kill.
+fn copy_as_killed(path: &Path, killed: &Path) {
+    std::fs::copy(path, killed).unwrap();
+    for index in 0..2 {
+        if segment(path, index).exists() {
+            std::fs::copy(segment(path, index), segment(killed, index)).unwrap();
+        }
+    }
+}
+
+/// A store that was killed with some objects in its journal.
+async fn killed(directory: &Path) -> PathBuf {
+    let (path, killed) = (directory.join("store.redb"), directory.join("killed.redb"));
+    let store = open(&path).unwrap();
+    for name in ["a", "b", "c"] {
+        put(&store, name, "1").await.unwrap();
+    }
+    copy_as_killed(&path, &killed);
+    killed
+}
+
+#[tokio::test]
+async fn a_broken_record_in_the_journal_is_refused_and_nothing_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = killed(directory.path()).await;
+    let mut bytes = std::fs::read(segment(&path, 0)).unwrap();
+    bytes[600] ^= 1;
+    std::fs::write(segment(&path, 0), &bytes).unwrap();
+    let found = findings(&path);
+    assert!(found.len() == 1 && found[0].starts_with("journal: it has writes of revision 4"), "{found:?}");
+    for _ in 0..2 {
+        assert!(matches!(open(&path), Err(Error::Damaged { .. })));
+        assert_eq!(std::fs::read(segment(&path, 0)).unwrap(), bytes);
+    }
+    assert!(matches!(offline::read(&path), Err(Error::Damaged { .. })));
+}
+
+#[tokio::test]
+async fn the_journal_of_another_store_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = killed(directory.path()).await;
+    let other = directory.path().join("other.redb");
+    drop(open(&other).unwrap());
+    let store = open(&path).unwrap();
+    for number in 0..4 {
+        put(&store, "d", &number.to_string()).await.unwrap();
+    }
+    std::fs::copy(segment(&path, 0), segment(&other, 0)).unwrap();
+    let found = findings(&other);
+    assert!(found.len() == 1 && found[0].contains("that of another store"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_kept_store_keeps_its_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = killed(directory.path()).await;
+    let before = offline::read(&path).unwrap();
+    assert_eq!(before.records().count(), 3);
+    let restored = offline::restore(&path, &before, true).unwrap();
+    assert!(restored.revision > before.revision() + offline::RESTORE_LEAP - 1);
+    let kept = restored.kept.unwrap();
+    assert_eq!(offline::read(&kept).unwrap().revision(), before.revision());
+    assert_eq!(objects(&open(&path).unwrap()).len(), 3);
+    assert_eq!(objects(&open(&kept).unwrap()).len(), 3);
+}
+
 #[tokio::test]
 async fn a_store_that_was_killed_is_sound() {
     let directory = tempfile::tempdir().unwrap();
     let (path, killed) = (directory.path().join("store.redb"), directory.path().join("killed.redb"));
     let store = open(&path).unwrap();
     put(&store, "a", "1").await.unwrap();
-    // The file as it is while the store runs is the file after a kill.
-    std::fs::copy(&path, &killed).unwrap();
+    copy_as_killed(&path, &killed);
     assert_eq!(findings(&killed), Vec::<String>::new());
     assert_eq!(objects(&open(&killed).unwrap()), objects(&store));
+    // That start has ended in order, so everything is in the database.
+    assert!(!segment(&killed, 0).exists() && !segment(&killed, 1).exists());
     let reading = Database::open(&killed).unwrap();
     assert_eq!(reading.begin_read().unwrap().open_table(RECORDS).unwrap().iter().unwrap().count(), 1);
 }

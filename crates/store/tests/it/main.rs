@@ -12,6 +12,7 @@ mod damage;
 mod durability;
 mod fork;
 mod formats;
+mod journal;
 mod medium;
 mod offline;
 mod small_disk;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use mainstay_store::RedbBackend;
+use mainstay_store::{Journal, JournalOptions, RedbBackend, Segments};
 use redb::StorageBackend;
 
 /// Sectors are written whole or not at all.
@@ -15,21 +15,29 @@ enum Step {
     SetLen(u64),
 }
 
+/// The database and the two segments of its journal.
+const FILES: usize = 3;
+type Files = [Vec<u8>; FILES];
+
 #[derive(Debug, Default)]
 struct State {
     /// What was synced.
-    durable: Vec<u8>,
+    durable: Files,
     /// What a reader sees.
-    now: Vec<u8>,
-    /// What was written since the last sync, and may be on the disk or not.
-    unsynced: Vec<Step>,
+    now: Files,
+    /// What was written to which file since its last sync, and may be on the disk or not.
+    unsynced: Vec<(usize, Step)>,
     steps: usize,
     dies_at: Option<usize>,
 }
 
-/// Storage in memory that counts writes, changes of length and syncs.
+/// Files in memory that count writes, changes of length and syncs of all together.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Medium(Arc<Mutex<State>>);
+pub(crate) struct Medium {
+    state: Arc<Mutex<State>>,
+    /// The file that this handle is of.
+    file: usize,
+}
 
 impl Step {
     fn apply(&self, bytes: &mut Vec<u8>) {
@@ -61,12 +69,23 @@ impl Step {
 }
 
 impl Medium {
-    fn with(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Mutex::new(State { now: bytes.clone(), durable: bytes, ..State::default() })))
+    fn with(files: Files) -> Self {
+        let state = State { now: files.clone(), durable: files, ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)), file: 0 }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.state.lock().unwrap()
+    }
+
+    fn segment(&self, index: usize) -> Self {
+        Self { state: self.state.clone(), file: index + 1 }
+    }
+
+    /// The database behind a journal with segments that a few objects fill.
+    pub(crate) fn journal(&self) -> Journal {
+        let options = JournalOptions { segment_bytes: 4 << 10, salt: || 7, in_step: true };
+        Journal::over(Box::new(self.backend()), Box::new(self.clone()), options)
     }
 
     pub(crate) fn backend(&self) -> RedbBackend {
@@ -88,24 +107,25 @@ impl Medium {
     /// A medium that holds what a disk may hold after the power is cut now.
     pub(crate) fn after_power_cut(&self, fate: Fate) -> Self {
         let state = self.state();
-        let mut bytes = state.durable.clone();
+        let mut files = state.durable.clone();
         let mut random = Random(fate.seed());
         let count = state.unsynced.len();
-        for (index, step) in state.unsynced.iter().enumerate() {
+        for (index, (file, step)) in state.unsynced.iter().enumerate() {
+            let bytes = &mut files[*file];
             match fate {
                 Fate::NothingUnsynced => {}
-                Fate::Everything => step.apply(&mut bytes),
+                Fate::Everything => step.apply(bytes),
                 Fate::LastTornInHalf if index + 1 == count => {
                     let mut first = true;
-                    step.apply_torn(&mut bytes, || std::mem::replace(&mut first, false) || random.coin());
+                    step.apply_torn(bytes, || std::mem::replace(&mut first, false) || random.coin());
                 }
-                Fate::LastTornInHalf => step.apply(&mut bytes),
-                Fate::SomeWrites(_) if random.coin() => step.apply(&mut bytes),
+                Fate::LastTornInHalf => step.apply(bytes),
+                Fate::SomeWrites(_) if random.coin() => step.apply(bytes),
                 Fate::SomeWrites(_) => {}
-                Fate::SomeSectors(_) => step.apply_torn(&mut bytes, || random.coin()),
+                Fate::SomeSectors(_) => step.apply_torn(bytes, || random.coin()),
             }
         }
-        Self::with(bytes)
+        Self::with(files)
     }
 
     /// One more step; an error if it is the one to die at. What it would have done may have happened all the same.
@@ -119,12 +139,12 @@ impl Medium {
         }
         match step {
             Some(step) => {
-                step.apply(&mut state.now);
-                state.unsynced.push(step);
+                step.apply(&mut state.now[self.file]);
+                state.unsynced.push((self.file, step));
             }
             None if !dead => {
-                state.durable = state.now.clone();
-                state.unsynced.clear();
+                state.durable[self.file] = state.now[self.file].clone();
+                state.unsynced.retain(|(file, _)| *file != self.file);
             }
             None => {}
         }
@@ -134,13 +154,13 @@ impl Medium {
 
 impl StorageBackend for Medium {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.state().now.len() as u64)
+        Ok(self.state().now[self.file].len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let state = self.state();
         let range = offset as usize..offset as usize + out.len();
-        out.copy_from_slice(state.now.get(range).ok_or(io::ErrorKind::UnexpectedEof)?);
+        out.copy_from_slice(state.now[self.file].get(range).ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
 
@@ -154,6 +174,24 @@ impl StorageBackend for Medium {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.step(Some(Step::Write(offset, data.to_vec())))
+    }
+}
+
+impl Segments for Medium {
+    fn read(&mut self) -> io::Result<Vec<Vec<u8>>> {
+        Ok(self.state().now[1..].to_vec())
+    }
+
+    fn create(&mut self, index: usize, bytes: usize) -> io::Result<Box<dyn StorageBackend>> {
+        let segment = self.segment(index);
+        segment.set_len(0)?;
+        segment.write(0, &vec![0; bytes])?;
+        segment.sync_data()?;
+        Ok(Box::new(segment))
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        (0..FILES - 1).try_for_each(|index| self.segment(index).set_len(0))
     }
 }
 

@@ -141,7 +141,7 @@ async fn a_file_shrinks_when_it_is_compacted() {
 async fn a_running_store_makes_its_file_smaller_and_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store.redb");
-    let options = Options { compact_above_bytes: 2 << 20, ..Options::default() };
+    let options = Options { compact_above_bytes: 2 << 20, journal_bytes: 64 << 10, ..Options::default() };
     let store = Store::open(&path, options.clone()).unwrap();
     put(&store, "a", "kept").await.unwrap();
     fill_and_empty(&store).await;
