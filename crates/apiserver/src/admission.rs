@@ -18,6 +18,7 @@ pub(crate) mod resource_quota;
 mod review;
 mod runtime_class;
 mod service_account;
+mod storage_in_use;
 mod tolerations;
 mod webhook;
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::call::Call;
 use crate::options::{Validation, WriteOptions};
+use crate::registry::Resource;
 use crate::{protobuf, strategy};
 
 /// A body as it was sent.
@@ -117,7 +118,8 @@ fn check_type_meta(value: &mut Value, bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-fn go_kind(value: &Value) -> &'static str {
+/// What Go's decoder calls a value.
+pub(crate) fn go_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
@@ -178,25 +180,31 @@ const SCHEME: &str = "pkg/runtime/scheme.go:111";
 
 /// Why a body of this kind is none of the resource's, which is built in.
 fn wrong_builtin(call: &Call, kind: &str, api_version: &str) -> String {
-    let (group, version) = gvk::split_api_version(api_version);
-    let expected = &call.resource.kind;
-    let why = if builtin::definition_name(&GroupVersionKind::new(group, version, kind)).is_none() {
-        format!("no kind {kind:?} is registered for version {api_version:?} in scheme {SCHEME:?}")
-    } else if kind != &**expected {
-        let package = internal_package(&call.resource.group);
-        format!("converting ({version}.{kind}) to ({package}.{expected}): unknown conversion")
-    } else {
-        return other_version(call, api_version);
-    };
-    format!("{kind} in version {version:?} cannot be handled as a {expected}: {why}")
+    let (_, version) = gvk::split_api_version(api_version);
+    match unconvertible(call, kind, api_version) {
+        Some(why) => format!("{kind} in version {version:?} cannot be handled as a {}: {why}", call.resource.kind),
+        None => other_version(call, api_version),
+    }
 }
 
-/// The Go package of a group's internal types.
-fn internal_package(group: &str) -> &str {
-    match group.split('.').next().unwrap_or_default() {
+/// Why nothing of this kind becomes an object of the resource, which is built in; nothing if another version of it does.
+pub(crate) fn unconvertible(call: &Call, kind: &str, api_version: &str) -> Option<String> {
+    let (group, version) = gvk::split_api_version(api_version);
+    if builtin::definition_name(&GroupVersionKind::new(group, version, kind)).is_none() {
+        return Some(format!("no kind {kind:?} is registered for version {api_version:?} in scheme {SCHEME:?}"));
+    }
+    let expected = internal_type(&call.resource);
+    (kind != &*call.resource.kind).then(|| format!("converting ({version}.{kind}) to ({expected}): unknown conversion"))
+}
+
+/// The type that Go has for an object of the resource while it works on it.
+pub(crate) fn internal_type(resource: &Resource) -> String {
+    let package = match resource.group.split('.').next().unwrap_or_default() {
+        _ if resource.custom.is_some() => return "unstructured.Unstructured".to_owned(),
         "" | "events" => "core",
         package => package,
-    }
+    };
+    format!("{package}.{}", resource.kind)
 }
 
 /// Something that strict field validation refuses.

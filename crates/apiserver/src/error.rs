@@ -307,11 +307,11 @@ impl Error {
         Self::plain(406, "NotAcceptable", message)
     }
 
-    /// 406: a list's form was asked for, of one object.
+    /// 406: a list's form was asked for, of one object; `type_` is the type that Go has for it.
     #[must_use]
-    pub fn not_a_list(kind: &str) -> Self {
+    pub fn not_a_list(type_: &str) -> Self {
         let message = "you requested PartialObjectMetadataList, but the requested object is not a list";
-        Self::plain(406, "NotAcceptable", format!("{message} ({kind})"))
+        Self::plain(406, "NotAcceptable", format!("{message} (*{type_})"))
     }
 
     /// 408: the body did not come in time.
@@ -332,6 +332,13 @@ impl Error {
     pub fn too_large(limit: usize) -> Self {
         let message = format!("Request entity too large: limit is {limit}");
         Self::plain(413, "RequestEntityTooLarge", message)
+    }
+
+    /// 413: a JSON patch has more operations than the limit.
+    #[must_use]
+    pub fn too_many_operations(limit: usize, count: usize) -> Self {
+        let why = format!("The allowed maximum operations in a JSON patch is {limit}, got {count}");
+        Self::plain(413, "RequestEntityTooLarge", format!("Request entity too large: {why}"))
     }
 
     /// 415 of a body.

@@ -15,6 +15,7 @@ use mainstay_apimachinery::{GroupVersionKind, Schema, builtin};
 use mainstay_controller_runtime::clock::{format_micros, format_seconds};
 use serde_json::{Map, Value, json};
 
+pub(crate) mod order;
 mod pointers;
 mod wire;
 
@@ -36,6 +37,8 @@ struct Field {
     mark: Option<u8>,
     /// Name of the message, for `m`.
     message: &'static str,
+    /// Its place among the fields of the Go struct, which the table keeps.
+    place: usize,
 }
 
 type Message = HashMap<u32, Field>;
@@ -47,19 +50,20 @@ static MESSAGES: LazyLock<HashMap<String, Message>> = LazyLock::new(|| {
         .map(|line| {
             let mut parts = line.split(' ');
             let name = parts.next().unwrap_or_default().to_lowercase();
-            (name, parts.filter_map(parse_field).collect())
+            (name, parts.enumerate().filter_map(parse_field).collect())
         })
         .collect()
 });
 
 /// `name:tag[*|%]kind[=message]`.
-fn parse_field(text: &'static str) -> Option<(u32, Field)> {
+fn parse_field((place, text): (usize, &'static str)) -> Option<(u32, Field)> {
     let (name, rest) = text.split_once(':')?;
     let (type_, message) = rest.split_once('=').unwrap_or((rest, ""));
     let tag = type_.trim_end_matches(|c: char| !c.is_ascii_digit());
     let letters = &type_.as_bytes()[tag.len()..];
     let (kind, mark) = letters.split_last()?;
-    let field = Field { name: plain(name), json: json_name(name), kind: *kind, mark: mark.first().copied(), message };
+    let (name, json, mark) = (plain(name), json_name(name), mark.first().copied());
+    let field = Field { name, json, kind: *kind, mark, message, place };
     Some((tag.parse().ok()?, field))
 }
 

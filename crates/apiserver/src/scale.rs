@@ -18,6 +18,11 @@ fn paths(resource: &Resource) -> ScalePaths {
     })
 }
 
+/// Where the resource keeps the replicas it wants, such as `.spec.replicas`.
+pub(crate) fn replicas_path(resource: &Resource) -> String {
+    paths(resource).spec_replicas
+}
+
 fn pointer(path: &str) -> String {
     path.replace('.', "/")
 }

@@ -12,6 +12,7 @@ use super::priority::Priority;
 use super::review::Review;
 use super::runtime_class::RuntimeClass;
 use super::service_account::ServiceAccount;
+use super::storage_in_use::StorageObjectInUseProtection;
 use super::tolerations::DefaultTolerationSeconds;
 use crate::Error;
 
@@ -33,7 +34,7 @@ pub(super) trait Plugin: Sync {
 
 /// As `AllOrderedPlugins`, those that are on by default. `NamespaceLifecycle` is part of the write itself, since it
 /// looks at what is there when the object is stored, and so is `ResourceQuota`.
-static ALL: [&dyn Plugin; 9] = [
+static ALL: [&dyn Plugin; 10] = [
     &LimitRanger,
     &ServiceAccount,
     &TaintNodesByCondition,
@@ -41,6 +42,7 @@ static ALL: [&dyn Plugin; 9] = [
     &Priority,
     &DefaultTolerationSeconds,
     &DefaultStorageClass,
+    &StorageObjectInUseProtection,
     &RuntimeClass,
     &DefaultIngressClass,
 ];

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, URL_SAFE_NO_PAD};
+use base64::{DecodeError, Engine, alphabet};
+use mainstay_apimachinery::json::syntax_error;
 use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath};
 use mainstay_store::{Compacted, ObjectKey, Record, Snapshot};
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,12 @@ use crate::negotiate::Form;
 use crate::respond::Reply;
 use crate::table::partial;
 
+/// As Go reads base64: bits beyond the last byte may be anything.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
+
 /// What a continue token says; the format is upstream's `storage.EncodeContinue`.
-#[derive(Deserialize, Serialize)]
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
 struct Token {
     #[serde(rename = "v")]
     version: String,
@@ -155,8 +160,32 @@ fn encode_token(token: &Token) -> String {
 
 fn parse_token(text: &str) -> Result<Token, Error> {
     let invalid = |why: String| Error::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
-    let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|error| invalid(error.to_string()))?;
-    serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))
+    let bytes = LENIENT.decode(text.trim_end_matches('=')).map_err(|error| invalid(in_go(error)))?;
+    if let Some(why) = syntax_error(&bytes) {
+        return Err(invalid(why));
+    }
+    let token: Token = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
+    match token.version.as_str() {
+        TOKEN_VERSION if token.rv == 0 => {
+            Err(invalid(format!("incorrect encoded start resourceVersion (version {TOKEN_VERSION})")))
+        }
+        TOKEN_VERSION if token.start.is_empty() => {
+            Err(invalid(format!("encoded start key empty (version {TOKEN_VERSION})")))
+        }
+        TOKEN_VERSION => Ok(token),
+        other => Err(invalid(format!("server does not recognize this encoded version {other}"))),
+    }
+}
+
+/// What Go says of text that is no base64.
+fn in_go(error: DecodeError) -> String {
+    let at = match error {
+        DecodeError::InvalidByte(at, _) => at,
+        // The one letter too many is the last.
+        DecodeError::InvalidLength(length) => length.saturating_sub(1),
+        _ => 0,
+    };
+    format!("illegal base64 data at input byte {at}")
 }
 
 fn start_of(token: &Token) -> (String, String) {

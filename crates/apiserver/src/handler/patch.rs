@@ -1,6 +1,8 @@
 //! `PATCH`: the four kinds of patches, of objects, status and scale.
 //! It must not know how objects are stored.
 
+mod shown;
+
 use bytes::Bytes;
 use mainstay_apimachinery::patch::{PatchError, in_go, json_patch, merge_patch, strategic_merge_patch};
 use mainstay_apimachinery::{FieldError, FieldErrorKind, FieldPath, json, object, yaml};
@@ -12,12 +14,24 @@ use crate::options::{Validation, WriteOptions};
 use crate::respond::{Reply, warn};
 use crate::write::{self, Desired, Ownership, Written};
 use crate::{Error, body, managers, scale};
+use shown::Ways;
 
 /// What a patch says, by its content type.
 enum Patch {
     Json(Value),
     Merge(Value),
     Strategic(Value),
+}
+
+impl Patch {
+    /// What a refusal shows of it: what it made of the object, or the strategic patch itself.
+    fn shown(&self, call: &Call, made: &Value) -> String {
+        match self {
+            Self::Json(operations) => Ways::of_operations(operations).text(&call.resource, made),
+            Self::Merge(patch) => Ways::of_merge(patch).text(&call.resource, made),
+            Self::Strategic(patch) => in_go(patch),
+        }
+    }
 }
 
 /// `PATCH` of an object.
@@ -34,9 +48,10 @@ pub(crate) async fn patch(call: &Call, bytes: &Bytes) -> Result<Reply, Error> {
         _ => return Err(Error::unsupported_patch()),
     };
     let options = WriteOptions::parse(call, "PatchOptions", false)?;
-    let patch = patch(parse(bytes)?);
+    let json::Decoded { value, duplicates } = parse(bytes)?;
+    let patch = patch(value);
     check_shape(&patch)?;
-    let written = write::change(call, &options, |old| desired(call, &options, &patch, old)).await?;
+    let written = write::change(call, &options, |old| desired(call, &options, (&patch, &duplicates), old)).await?;
     answer(call, &written)
 }
 
@@ -51,24 +66,37 @@ fn answer(call: &Call, written: &Written) -> Result<Reply, Error> {
     Ok(reply)
 }
 
-fn parse(bytes: &Bytes) -> Result<Value, Error> {
-    serde_json::from_slice(bytes).map_err(|error| Error::bad_request(format!("error decoding patch: {error}")))
+fn parse(bytes: &Bytes) -> Result<json::Decoded, Error> {
+    json::decode(bytes).map_err(|error| {
+        let why = json::syntax_error(bytes).unwrap_or_else(|| error.to_string());
+        Error::bad_request(format!("error decoding patch: {why}"))
+    })
 }
+
+/// The most operations that a JSON patch may have, as upstream.
+const MAX_OPERATIONS: usize = 10_000;
 
 fn check_shape(patch: &Patch) -> Result<(), Error> {
-    let why = match patch {
-        Patch::Json(value) if !value.is_array() => {
-            "json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+    let (value, wanted) = match patch {
+        Patch::Json(Value::Array(operations)) if operations.len() > MAX_OPERATIONS => {
+            return Err(Error::too_many_operations(MAX_OPERATIONS, operations.len()));
         }
-        Patch::Merge(value) | Patch::Strategic(value) if !value.is_object() => {
-            "json: cannot unmarshal array into Go value of type map[string]interface {}"
-        }
+        Patch::Json(value) if !value.is_array() => (value, "[]handlers.jsonPatchOp"),
+        Patch::Merge(value) | Patch::Strategic(value) if !value.is_object() => (value, "map[string]interface {}"),
         _ => return Ok(()),
     };
-    Err(Error::bad_request(format!("error decoding patch: {why}")))
+    let kind = body::go_kind(value);
+    let why = format!("error decoding patch: json: cannot unmarshal {kind} into Go value of type {wanted}");
+    Err(Error::bad_request(why))
 }
 
-fn desired(call: &Call, options: &WriteOptions, patch: &Patch, old: &Value) -> Result<Desired, Error> {
+/// What a patch makes of an object; `duplicates` are fields that stand twice in it.
+fn desired(
+    call: &Call,
+    options: &WriteOptions,
+    (patch, duplicates): (&Patch, &[FieldPath]),
+    old: &Value,
+) -> Result<Desired, Error> {
     let is_scale = call.subresource_str() == "scale";
     let target = if is_scale { scale::before_write(&call.resource, old)? } else { old.clone() };
     let mut patched = patched(call, patch, &target)?;
@@ -76,23 +104,39 @@ fn desired(call: &Call, options: &WriteOptions, patch: &Patch, old: &Value) -> R
         let object = scale::into(&call.resource, old, &patched)?;
         return Ok(Desired { object, warnings: Vec::new(), ownership: Ownership::Writer });
     }
-    let shown = patched.clone();
+    let made = patched.clone();
     let invalid = |why: String| {
+        let shown = patch.shown(call, &made);
         let path = FieldPath::root().child("patch");
-        let error = FieldError::new(FieldErrorKind::Invalid, path, Value::from(shown.to_string()), why);
-        Error::invalid_patch(&error)
+        Error::invalid_patch(&FieldError::new(FieldErrorKind::Invalid, path, Value::from(shown), why))
     };
-    if object::kind(&patched) != &*call.resource.kind {
-        let why = format!("converting to ({}): unknown conversion", call.resource.kind);
+    if let Some(why) = check_type(call, patch, &mut patched)? {
         return Err(invalid(why));
     }
-    let warnings = body::check_fields(call, options, &mut patched, &[]).map_err(|why| match patch {
+    let warnings = body::check_fields(call, options, &mut patched, duplicates).map_err(|why| match patch {
         Patch::Strategic(patch) if why.starts_with("json: cannot unmarshal") => unconvertible(patch, &why),
         _ => invalid(why),
     })?;
     body::check_place(call, &mut patched)?;
     check_uid(call, old, &patched)?;
     Ok(Desired { object: patched, warnings, ownership: Ownership::Writer })
+}
+
+/// Kind and version are still the resource's, or it is said why what came out cannot be made into that.
+fn check_type(call: &Call, patch: &Patch, patched: &mut Value) -> Result<Option<String>, Error> {
+    let (kind, api_version) = (object::kind(patched).to_owned(), object::api_version(patched).to_owned());
+    if call.resource.custom.is_some() {
+        return if kind == *call.resource.kind { Ok(None) } else { body::check_kind(call, patched).map(|()| None) };
+    }
+    // A strategic merge patch is merged into the fields of a struct, which stays what it is.
+    let stays = matches!(patch, Patch::Strategic(_));
+    if stays || kind.is_empty() {
+        patched["kind"] = Value::from(&*call.resource.kind);
+    }
+    if stays || api_version.is_empty() {
+        patched["apiVersion"] = Value::from(call.resource.api_version());
+    }
+    Ok(body::unconvertible(call, object::kind(patched), object::api_version(patched)))
 }
 
 /// Upstream converts what a strategic merge patch makes without JSON, and says so in other words.

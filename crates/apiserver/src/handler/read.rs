@@ -14,7 +14,7 @@ use crate::handler::{list, pods};
 use crate::negotiate::Form;
 use crate::respond::{Reply, encode, json_bytes, reply};
 use crate::table::{IncludeObject, TableRenderer, partial};
-use crate::{scale, yaml};
+use crate::{body, scale, yaml};
 
 /// `GET` of an object or of a subresource of it.
 pub(crate) fn get(call: &Call) -> Result<Reply, Error> {
@@ -46,7 +46,7 @@ pub(crate) fn object_bytes(call: &Call, code: u16, record: &Record) -> Result<Re
 pub(crate) fn object_value(call: &Call, code: u16, served: &Value) -> Result<Reply, Error> {
     let shown = match call.accepted.form {
         Form::Plain => return Ok(encode_reply(call, code, served)),
-        Form::PartialMetadata { of_list: true } => return Err(Error::not_a_list(&call.resource.kind)),
+        Form::PartialMetadata { of_list: true } => return Err(Error::not_a_list(&body::internal_type(&call.resource))),
         Form::PartialMetadata { .. } => partial(served),
         Form::Table => {
             let metadata = json!({"resourceVersion": object::resource_version(served)});

@@ -5,6 +5,7 @@
 //! `MAINSTAY_TRANSCRIPTS` names a directory of recordings of a real server, where there are some.
 //! `MAINSTAY_EXCHANGES_ONLY` is a part of the names to replay, for both.
 
+mod alike;
 mod case;
 mod mask;
 mod recorded;

@@ -154,13 +154,17 @@ async fn a_page_of_a_moment_that_is_forgotten_can_be_gone_on_from() {
         |list: &Value| format!("{CONFIG_MAPS}?limit=4&continue={}", list["metadata"]["continue"].as_str().unwrap());
     let (code, gone) = raw(&client, "GET", &after(&page), Value::Null).await;
     assert_eq!((code, &gone["reason"]), (410, &Value::from("Expired")));
+    let message = gone["message"].as_str().unwrap();
+    assert!(message.starts_with("The provided continue parameter is too old to display a consistent list result."));
     let (code, rest) = raw(&client, "GET", &after(&gone), Value::Null).await;
     assert_eq!((code, &rest["items"][0]["metadata"]["name"]), (200, &Value::from("c004")));
+    assert!(rest["metadata"]["continue"].is_string() && rest["metadata"]["remainingItemCount"].is_number());
     let exact = format!(
         "{CONFIG_MAPS}?resourceVersionMatch=Exact&resourceVersion={}",
         page["metadata"]["resourceVersion"].as_str().unwrap()
     );
-    assert_eq!(raw(&client, "GET", &exact, Value::Null).await.0, 410);
+    let (code, gone) = raw(&client, "GET", &exact, Value::Null).await;
+    assert_eq!((code, &gone["message"]), (410, &"The resourceVersion for the provided list is too old.".into()));
 }
 
 type Events = futures::stream::BoxStream<'static, Result<watcher::Event<ConfigMap>, watcher::Error>>;

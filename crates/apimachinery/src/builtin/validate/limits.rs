@@ -145,28 +145,72 @@ pub(super) fn limit_range(errors: &mut Errors, new: &Value) {
     }
 }
 
-/// Each of these is at most the next: the least, the default request, the default limit, the most.
+/// Two sides of a limit of which the first may not be above the second: their words in the message, the side at which
+/// it is reported, and the side whose amount is shown there.
+struct Pair {
+    sides: (&'static str, &'static str),
+    words: (&'static str, &'static str),
+    at: &'static str,
+    shown: &'static str,
+}
+
+const fn pair(
+    sides: (&'static str, &'static str),
+    words: (&'static str, &'static str),
+    (at, shown): (&'static str, &'static str),
+) -> Pair {
+    Pair { sides, words, at, shown }
+}
+
+/// In upstream's order. What is shown of a default limit is the other side.
+const PAIRS: [Pair; 6] = [
+    pair(("min", "max"), ("min value", "max value"), ("min", "min")),
+    pair(("min", "defaultRequest"), ("min value", "default request value"), ("defaultRequest", "defaultRequest")),
+    pair(("defaultRequest", "max"), ("default request value", "max value"), ("defaultRequest", "defaultRequest")),
+    pair(
+        ("defaultRequest", "default"),
+        ("default request value", "default limit value"),
+        ("defaultRequest", "defaultRequest"),
+    ),
+    pair(("min", "default"), ("min value", "default value"), ("default", "min")),
+    pair(("default", "max"), ("default value", "max value"), ("default", "max")),
+];
+
+/// The least, the default request, the default limit and the most, each at most the next; a ratio that they leave room
+/// for.
 fn order(errors: &mut Errors, limit: &Value, path: &FieldPath) {
-    const PAIRS: [(&str, &str, &str, &str); 5] = [
-        ("min", "max", "min value", "max value"),
-        ("min", "defaultRequest", "min value", "default request value"),
-        ("defaultRequest", "max", "default request value", "max value"),
-        ("defaultRequest", "default", "default request value", "default limit value"),
-        ("default", "max", "default value", "max value"),
-    ];
-    let names: BTreeSet<&String> = ["min", "max", "default", "defaultRequest"]
+    let names: BTreeSet<&String> = ["min", "max", "default", "defaultRequest", "maxLimitRequestRatio"]
         .iter()
         .flat_map(|side| amounts(limit, side).map(|(name, _)| name))
         .collect();
     for name in names {
-        let amount = |side: &str| limit.get(side).and_then(Value::as_object).and_then(|map: &Object| map.get(name));
-        for (low, high, low_word, high_word) in PAIRS {
-            let (Some(least), Some(most)) = (amount(low), amount(high)) else { continue };
-            let (Ok(a), Ok(b)) = (Quantity::from_value(least), Quantity::from_value(most)) else { continue };
-            if a > b {
-                let detail = format!("{low_word} {a} is greater than {high_word} {b}");
-                errors.invalid(path.child(low).key(name), least.clone(), detail);
+        let amount = |side: &str| {
+            let found = limit.get(side).and_then(Value::as_object).and_then(|map: &Object| map.get(name))?;
+            Quantity::from_value(found).ok()
+        };
+        for Pair { sides, words, at, shown } in &PAIRS {
+            let (Some(low), Some(high)) = (amount(sides.0), amount(sides.1)) else { continue };
+            if low > high {
+                let shown = if *shown == sides.0 { low } else { high };
+                let detail = format!("{} {low} is greater than {} {high}", words.0, words.1);
+                errors.invalid(path.child(at).key(name), shown.to_string(), detail);
             }
         }
+        let Some(ratio) = amount("maxLimitRequestRatio") else { continue };
+        let between = amount("min").zip(amount("max"));
+        check_ratio(errors, ratio, between, &path.child("maxLimitRequestRatio").key(name));
+    }
+}
+
+fn check_ratio(errors: &mut Errors, ratio: Quantity, between: Option<(Quantity, Quantity)>, path: &FieldPath) {
+    if ratio.milli_value() < 1000 {
+        errors.invalid(path.clone(), ratio.to_string(), format!("ratio {ratio} is less than 1"));
+    }
+    let Some((least, most)) = between else { return };
+    #[allow(clippy::cast_precision_loss, reason = "upstream compares floats")]
+    let (wanted, room) = (ratio.milli_value() as f64 / 1000.0, most.milli_value() as f64 / least.milli_value() as f64);
+    if wanted > room {
+        let detail = format!("ratio {ratio} is greater than max/min = {room:.6}");
+        errors.invalid(path.clone(), ratio.to_string(), detail);
     }
 }

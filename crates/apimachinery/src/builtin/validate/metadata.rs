@@ -19,6 +19,30 @@ pub(super) fn check(errors: &mut Errors, gvk: &GroupVersionKind, new: &Value, ol
     if super::super::schema(gvk).is_some() && gvk.group != "apiextensions.k8s.io" {
         known_finalizers(errors, new);
     }
+    if old.is_some() {
+        (1..times(gvk)).for_each(|_| changeable(errors, new));
+    }
+}
+
+/// How often upstream finds what is wrong with the labels of an update: twice for all kinds together, then with the
+/// rules of the kind, of which some hold the whole object against the rules of a new one too.
+fn times(gvk: &GroupVersionKind) -> usize {
+    const WHOLE: [&str; 7] =
+        ["ConfigMap", "Node", "PersistentVolumeClaim", "Pod", "Secret", "Service", "ServiceAccount"];
+    match (gvk.group.as_str(), gvk.kind.as_str()) {
+        ("", kind) if WHOLE.contains(&kind) => 4,
+        ("rbac.authorization.k8s.io", _) => 4,
+        ("policy", "PodDisruptionBudget") => 2,
+        _ => 3,
+    }
+}
+
+/// What an update of the metadata may change.
+fn changeable(errors: &mut Errors, new: &Value) {
+    let path = field("metadata");
+    labels(errors, object::labels(new), &path.child("labels"));
+    annotations(errors, new, &path.child("annotations"));
+    owners(errors, new, &path.child("ownerReferences"));
 }
 
 /// Built-in kinds take only finalizers that Kubernetes knows or that carry a prefix; custom resources, such as Argo
@@ -37,9 +61,7 @@ pub(super) fn check_with(errors: &mut Errors, new: &Value, old: Option<&Value>, 
     let path = field("metadata");
     let metadata = new.get("metadata").unwrap_or(&Value::Null);
     check_name(errors, metadata, &path, rule);
-    labels(errors, object::labels(new), &path.child("labels"));
-    annotations(errors, new, &path.child("annotations"));
-    owners(errors, new, &path.child("ownerReferences"));
+    changeable(errors, new);
     for (index, finalizer) in object::finalizers(new).enumerate() {
         errors.grammar(&path.child("finalizers").index(index), finalizer, names::check_qualified_name(finalizer));
     }

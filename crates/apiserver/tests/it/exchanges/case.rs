@@ -12,7 +12,7 @@
 //!   answer: []
 //! ```
 //!
-//! `${N/pointer}` is what step N answered, by JSON pointer.
+//! `${N/pointer}` is what step N answered, by JSON pointer; `${N/@etag}` its entity tag.
 
 use std::path::Path;
 

@@ -35,12 +35,14 @@ static IN_TEXT: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
     ]
 });
 static AGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(\d+[smhdy])+$|^<unknown>$").unwrap());
+/// An address of the Services' network, in a table.
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^10\.(9[6-9]|1[01]\d)\.\d+\.\d+$").unwrap());
 
 /// All answers of a case, masked. A uid becomes `uid 1`, `uid 2`, …; the resource version of an object with a uid becomes
 /// `version 1`, …, where the same number means the same version.
 pub(crate) fn all(answers: &[Answer]) -> Vec<Answer> {
     let mut labels = Labels::default();
-    answers.iter().map(|answer| Answer { status: answer.status, body: labels.masked(&answer.body) }).collect()
+    answers.iter().map(|answer| Answer::new(answer.status, labels.masked(&answer.body))).collect()
 }
 
 #[derive(Default)]
@@ -68,10 +70,7 @@ impl Labels {
         let mut shown: Map<String, Value> =
             map.iter().map(|(key, value)| (key.clone(), self.field(map, key, value))).collect();
         if let Some(cells) = shown.get_mut("cells").and_then(Value::as_array_mut) {
-            cells
-                .iter_mut()
-                .filter(|cell| cell.as_str().is_some_and(|text| AGE.is_match(text)))
-                .for_each(|cell| *cell = Value::from("age"));
+            cells.iter_mut().for_each(mask_cell);
         }
         if let Some(items) = shown.get_mut("items").and_then(Value::as_array_mut) {
             items.iter_mut().for_each(without_type);
@@ -108,25 +107,23 @@ impl Labels {
     }
 }
 
+fn mask_cell(cell: &mut Value) {
+    let shown = cell.as_str().and_then(|text| match text {
+        _ if AGE.is_match(text) => Some("age"),
+        _ if ADDRESS.is_match(text) => Some(MASK),
+        _ => None,
+    });
+    if let Some(shown) = shown {
+        *cell = Value::from(shown);
+    }
+}
+
 /// Items of built-in lists carry their kind here, as those of custom resources do upstream.
 fn without_type(item: &mut Value) {
     if let Some(fields) = item.as_object_mut() {
         fields.remove("kind");
         fields.remove("apiVersion");
     }
-}
-
-/// A refusal with its causes, and the list of them in its message, in one order.
-pub(crate) fn unordered(refusal: &Value) -> Value {
-    let mut refusal = refusal.clone();
-    if let Some(causes) = refusal.pointer_mut("/details/causes").and_then(Value::as_array_mut) {
-        causes.sort_by_key(ToString::to_string);
-    }
-    let mut words: Vec<&str> =
-        refusal["message"].as_str().unwrap_or_default().split([',', '[', ']']).map(str::trim).collect();
-    words.sort_unstable();
-    refusal["message"] = Value::from(words.join(" "));
-    refusal
 }
 
 /// Where two values differ, a line each.

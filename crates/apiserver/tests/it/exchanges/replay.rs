@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use futures::StreamExt;
 use http::Request;
+use http::header::ETAG;
 use http_body_util::BodyExt;
 use mainstay_apiserver::{Anonymous, Duties, Identity};
 use mainstay_controller_runtime::{CancellationToken, IdleProbe};
@@ -20,6 +21,25 @@ use crate::server_with;
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
+    /// The entity tag, to ask with whether there is something new.
+    etag: Option<String>,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, body: Value) -> Self {
+        Self { status, body, etag: None }
+    }
+
+    /// What stands at a JSON pointer without its first slash; `@etag` is the entity tag.
+    fn at(&self, pointer: &str) -> Option<String> {
+        if pointer == "@etag" {
+            return self.etag.clone();
+        }
+        Some(match self.body.pointer(&format!("/{pointer}"))? {
+            Value::String(found) => found.clone(),
+            other => other.to_string(),
+        })
+    }
 }
 
 /// Bearer token of the administrator.
@@ -54,11 +74,14 @@ pub(crate) async fn replay(steps: &[Step]) -> Vec<Answer> {
                 let events = tokio::spawn(events(reply.into_body(), open));
                 watches.push(Watch { step: index, until: index + open, status, events });
             }
-            _ => answers[index] = Answer { status, body: whole(reply.into_body()).await },
+            _ => {
+                let etag = reply.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+                answers[index] = Answer { etag, ..Answer::new(status, whole(reply.into_body()).await) };
+            }
         }
         probe.idle().await;
         for watch in watches.extract_if(.., |watch| watch.until <= index) {
-            answers[watch.step] = Answer { status: watch.status, body: Value::Array(watch.events.await.unwrap()) };
+            answers[watch.step] = Answer::new(watch.status, Value::Array(watch.events.await.unwrap()));
         }
     }
     shutdown.cancel();
@@ -90,15 +113,10 @@ fn filled(text: &str, answers: &[Answer]) -> String {
     while let Some((before, after)) = rest.split_once("${") {
         let Some((reference, after)) = after.split_once('}') else { break };
         let (step, pointer) = reference.split_once('/').unwrap_or((reference, ""));
-        let answer = &answers[step.parse::<usize>().unwrap()].body;
-        let found = answer.pointer(&format!("/{pointer}"));
+        let answer = &answers[step.parse::<usize>().unwrap()];
         result.push_str(before);
-        match found {
-            Some(Value::String(found)) => result.push_str(found),
-            Some(other) => result.push_str(&other.to_string()),
-            // The step itself is reported as different; the rest of the case goes on.
-            None => result.push_str("unanswered"),
-        }
+        // A step without the answer is reported as different itself; the rest of the case goes on.
+        result.push_str(&answer.at(pointer).unwrap_or_else(|| "unanswered".to_owned()));
         rest = after;
     }
     result + rest
