@@ -22,22 +22,27 @@ fuzz_target!(|data: &[u8]| {
 fn story(u: &mut Unstructured<'_>) -> Result<()> {
     let mut schema = kind(u)?;
     let mut live = Value::Null;
+    // Once a schema merges otherwise, there may be parts that nobody owns below a value that somebody does. The next apply
+    // of that value takes them away, as upstream: writes are not repeated the same from then on.
+    let mut repeats = true;
     for second in 0..12 {
         if u.ratio(1, 16)? {
             schema = merging_otherwise(u, &schema)?;
             live = reconciled(&schema, live);
+            repeats = false;
         }
         let manager = *u.choose(&MANAGERS)?;
-        let subresource = if u.ratio(1, 6)? { "status" } else { "" };
+        // Nothing is made through a subresource.
+        let subresource = if u.ratio(1, 6)? && !live.is_null() { "status" } else { "" };
         let now = jiff::Timestamp::from_second(second).expect("a small number of seconds is a time");
         let reset = reset_fields(subresource, true);
         let versions = Versions::default();
         let writer = Writer { manager, api_version: "v1", subresource, now, reset, versions };
         let object = object(u, &schema)?;
         live = if u.ratio(2, 3)? {
-            applied(&schema, live, &object, (writer, u.arbitrary()?))
+            applied((&schema, repeats), live, &object, (writer, u.arbitrary()?))
         } else {
-            updated(&schema, live, object, writer)
+            updated((&schema, repeats), live, object, writer)
         };
     }
     Ok(())
@@ -79,7 +84,7 @@ fn object(u: &mut Unstructured<'_>, schema: &Schema) -> Result<Value> {
     Ok(object)
 }
 
-fn applied(schema: &Schema, live: Value, config: &Value, (writer, force): (Writer<'_>, bool)) -> Value {
+fn applied((schema, repeats): (&Schema, bool), live: Value, config: &Value, (writer, force): (Writer<'_>, bool)) -> Value {
     let request = ApplyRequest { schema, live: &live, applied: config, writer, force };
     let next = match apply(&request) {
         Ok(next) => stored(next),
@@ -91,7 +96,7 @@ fn applied(schema: &Schema, live: Value, config: &Value, (writer, force): (Write
     };
     check(&live, &next, writer.manager);
     let again = stored(apply(&ApplyRequest { live: &next, ..request }).expect("what was applied can be applied again"));
-    if !same_but_times(&next, &again) {
+    if repeats && !same_but_times(&next, &again) {
         // Who applies a null or an empty list owns nothing below it, and does not merge either: as upstream, what others
         // left there goes with the next apply, or is given to "before-first-apply". It comes to rest after that.
         assert!(says_nothing(config), "an apply is idempotent:\n{config}\n{next}\n{again}");
@@ -114,7 +119,7 @@ fn says_nothing(value: &Value) -> bool {
     }
 }
 
-fn updated(schema: &Schema, live: Value, mut object: Value, writer: Writer<'_>) -> Value {
+fn updated((schema, repeats): (&Schema, bool), live: Value, mut object: Value, writer: Writer<'_>) -> Value {
     if !live.is_null() {
         object["metadata"]["uid"] = "u".into();
         object = prepared(&live, object, writer.subresource);
@@ -122,7 +127,7 @@ fn updated(schema: &Schema, live: Value, mut object: Value, writer: Writer<'_>) 
     let next = stored(update(&UpdateRequest { schema, live: &live, writer }, object));
     check(&live, &next, writer.manager);
     let again = update(&UpdateRequest { schema, live: &next, writer }, next.clone());
-    assert!(same_but_times(&next, &again), "an update without a change changes nothing:\n{next}\n{again}");
+    assert!(!repeats || same_but_times(&next, &again), "an update without a change changes nothing:\n{next}\n{again}");
     next
 }
 
