@@ -103,7 +103,7 @@ fn applied((schema, repeats): (&Schema, bool), live: Value, config: &Value, (wri
     // Who applies a null or an empty list owns nothing below it, and does not merge either. What others left there goes with
     // the next apply, or is given to "before-first-apply" where nobody owns anything, as upstream.
     let unowned = next["metadata"]["managedFields"].is_null();
-    let repeats = repeats && !unowned && !says_nothing(config);
+    let repeats = repeats && !unowned && !says_nothing(config) && !says_nothing(&live);
     assert!(!repeats || same_but_times(&next, &again), "an apply is idempotent:\n{config}\n{next}\n{again}");
     let alone = apply(&ApplyRequest { live: &Value::Null, ..request }).expect("it fits its schema");
     let owned = |object| entry(object, writer);
