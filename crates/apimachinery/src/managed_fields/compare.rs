@@ -1,7 +1,7 @@
 //! What changed between two states of an object, as sets of fields. As `typed.Compare` of structured-merge-diff.
 //! It must not know managers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -109,15 +109,11 @@ impl Level {
     }
 
     fn lists(&mut self, typed: Typed<'_>, old: &[Value], new: &[Value]) {
-        let mut items: BTreeMap<PathElement, (Vec<&Value>, Vec<&Value>)> = BTreeMap::new();
-        for (item, element) in old.iter().filter_map(|item| Some((item, typed.element(item).ok()?))) {
-            items.entry(element).or_default().0.push(item);
-        }
-        for (item, element) in new.iter().filter_map(|item| Some((item, typed.element(item).ok()?))) {
-            items.entry(element).or_default().1.push(item);
-        }
-        for (element, found) in items {
-            match (found.0.as_slice(), found.1.as_slice()) {
+        let (mut before, mut after) = (by_element(typed, old), by_element(typed, new));
+        let elements: BTreeSet<PathElement> = before.keys().chain(after.keys()).cloned().collect();
+        for element in elements {
+            let (old, new) = (before.remove(&element).unwrap_or_default(), after.remove(&element).unwrap_or_default());
+            match (old.as_slice(), new.as_slice()) {
                 ([before], [after]) => self.both(typed.items(), Some(&element), (before, after)),
                 ([before], []) => push(&mut self.removed, &element, true, subtree(typed.items(), before)),
                 ([], [after]) => push(&mut self.added, &element, true, subtree(typed.items(), after)),
@@ -155,18 +151,25 @@ fn subtree(typed: Typed<'_>, value: &Value) -> FieldSet {
                 .collect(),
         ),
         Shape::List(items) => FieldSet::from_nodes(
-            items
-                .iter()
-                .filter_map(|item| {
-                    Some(Node {
-                        element: typed.element(item).ok()?,
-                        member: true,
-                        children: subtree(typed.items(), item),
-                    })
+            by_element(typed, items)
+                .into_iter()
+                .map(|(element, items)| Node {
+                    element,
+                    member: true,
+                    // Items that stand there twice are one leaf together.
+                    children: if let [item] = items[..] { subtree(typed.items(), item) } else { FieldSet::new() },
                 })
                 .collect(),
         ),
     }
+}
+
+fn by_element<'v>(typed: Typed<'_>, items: &'v [Value]) -> BTreeMap<PathElement, Vec<&'v Value>> {
+    let mut found: BTreeMap<PathElement, Vec<&Value>> = BTreeMap::new();
+    for (item, element) in items.iter().filter_map(|item| Some((item, typed.element(item).ok()?))) {
+        found.entry(element).or_default().push(item);
+    }
+    found
 }
 
 /// Structs that the Go types of built-in kinds always write, even empty. Read off `managedFields` that upstream answers

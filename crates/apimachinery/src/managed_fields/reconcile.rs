@@ -48,8 +48,11 @@ fn reconciled(typed: Typed<'_>, value: Option<&Value>, (set, all): (&FieldSet, &
     FieldSet::from_nodes(nodes.collect())
 }
 
+/// The item that an element names. Items that stand there twice are one leaf together, so there is none.
 fn item<'v>(typed: Typed<'_>, list: &'v Value, element: &PathElement) -> Option<&'v Value> {
-    list.as_array()?.iter().find(|item| typed.element(item).is_ok_and(|found| found == *element))
+    let named = |item: &&Value| typed.element(item).is_ok_and(|found| found == *element);
+    let mut found = list.as_array()?.iter().filter(named);
+    found.next().filter(|_| found.next().is_none())
 }
 
 fn of_node((typed, value): (Typed<'_>, Option<&Value>), node: &Node, all: Option<&Node>) -> Node {
@@ -156,6 +159,19 @@ mod tests {
         assert_eq!(fields(&new, "one"), json!({"f:ports": {}, "f:values": {}}));
         let error = applied(&schemas["v1"], &new, json!({"ports": []}), plain("two")).unwrap_err();
         assert_eq!(error.to_string(), "Apply failed with 1 conflict: conflict with \"one\": .spec.ports");
+    }
+
+    #[test]
+    fn items_that_stand_there_twice_stay_one_leaf() {
+        let schemas = versions();
+        let plain = |manager| writer(manager, ONE, Versions::default());
+        let twice = thing(json!({"ports": [{"name": "a", "port": 1}, {"name": "a", "port": 2}]}));
+        let written = |live: &Value, new: Value| {
+            update(&UpdateRequest { schema: &schemas["v2"], live, writer: plain("one") }, new)
+        };
+        let once = written(&Value::Null, twice);
+        assert_eq!(fields(&once, "one"), json!({".": {}, "f:ports": {".": {}, "k:{\"name\":\"a\"}": {}}}));
+        assert_eq!(fields(&written(&once, once.clone()), "one"), fields(&once, "one"));
     }
 
     #[test]
