@@ -7,6 +7,7 @@ mod arguments;
 mod commands;
 mod connection;
 mod error;
+mod memory;
 mod output;
 mod paint;
 mod suggest;

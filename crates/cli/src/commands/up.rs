@@ -10,10 +10,10 @@ use serde_json::json;
 use crate::arguments::{Common, DEFAULT_DATA_DIR, Format, Up};
 use crate::error::Error;
 use crate::output::say;
-use crate::paint;
+use crate::{memory, paint};
 
 pub(crate) async fn run(common: &Common, up: Up) -> Result<(), Error> {
-    use_small_pages();
+    memory::use_small_pages();
     let options = Options {
         data_dir: Some(common.data_dir.clone()).filter(|_| !up.ephemeral),
         ephemeral: up.ephemeral,
@@ -34,15 +34,6 @@ pub(crate) async fn run(common: &Common, up: Up) -> Result<(), Error> {
     stop.requested().await?;
     server.stop().await;
     Ok(())
-}
-
-/// The allocator asks for huge pages, of which a server at rest uses little: they cost a third of its memory at rest,
-/// and time under load, since the kernel clears them whole (`docs/adr/0012-allocator.md`).
-fn use_small_pages() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
-        tracing::debug!(%error, "huge pages stay in use");
-    }
 }
 
 /// The API asks for a token; the portal and the git host ask for nothing.

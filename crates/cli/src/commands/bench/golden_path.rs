@@ -20,8 +20,8 @@ use super::percentile;
 use crate::arguments::{BenchGoldenPath, Common, Format};
 use crate::connection::{CONTROL, applications};
 use crate::error::Error;
-use crate::paint;
 use crate::template::Template;
+use crate::{memory, paint};
 
 /// Environment the applications go to.
 const ENVIRONMENT: &str = "dev";
@@ -29,6 +29,7 @@ const ENVIRONMENT: &str = "dev";
 const PREFIX: &str = "bench-";
 
 pub(crate) async fn run(common: &Common, options: BenchGoldenPath) -> Result<(), Error> {
+    memory::use_small_pages();
     let seams = Seams::system();
     let data_dir = tempfile::TempDir::with_prefix("mainstay-bench-")
         .map_err(|error| Error::Io("make a temporary directory".to_owned(), error))?;

@@ -18,12 +18,14 @@ use super::{CHANGED, failed, say};
 use crate::arguments::BenchApi;
 use crate::connection::CONTROL;
 use crate::error::Error;
+use crate::memory;
 
 /// Measures a server in this process.
 ///
 /// # Errors
 /// When it does not start, or a call fails.
 pub(super) async fn measure(options: &BenchApi, figures: &mut Figures) -> Result<(), Error> {
+    memory::use_small_pages();
     say("in process");
     let directory = TempDir::with_prefix("mainstay-bench-")
         .map_err(|error| Error::Io("make a temporary directory".to_owned(), error))?;
