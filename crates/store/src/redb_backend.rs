@@ -183,12 +183,13 @@ fn open_file(path: &Path, builder: &mut Builder) -> Result<Database, DatabaseErr
 
 /// Lets redb go back to the commit before the last one only where the last may be incomplete, and says so.
 fn recover_only_after_a_crash(builder: &mut Builder, path: &Path) -> std::io::Result<()> {
-    /// redb's progress when it has found that the last commit is broken; later reports come from every recovery.
-    const GOING_BACK: f64 = 0.5;
+    /// redb's progress when it has found that the last commit is broken. Every recovery reports 0 at its start, and more
+    /// than this later.
+    const GOING_BACK: std::ops::Range<f64> = 0.1..0.5;
     let closed = file::was_closed(path)?;
     let path = path.to_owned();
     builder.set_repair_callback(move |repair| {
-        if repair.progress() < GOING_BACK {
+        if GOING_BACK.contains(&repair.progress()) {
             tracing::warn!(path = %path.display(), "the last commit before the crash is incomplete and is taken back");
             if closed {
                 repair.abort();
