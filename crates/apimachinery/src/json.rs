@@ -36,6 +36,26 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, serde_json::Error> {
     Ok(Decoded { value, duplicates })
 }
 
+/// As [`decode`].
+///
+/// # Errors
+/// In the words of Go's decoder, where it refuses the same.
+pub fn decode_as_go(bytes: &[u8]) -> Result<Decoded, String> {
+    decode(bytes).map_err(|error| syntax_error(bytes).unwrap_or_else(|| error.to_string()))
+}
+
+/// A scalar's JSON as Go's encoder writes it: what HTML would read is escaped.
+#[must_use]
+pub fn scalar_as_go(scalar: &Value) -> String {
+    scalar.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+/// A key as part of a JSON pointer (RFC 6901).
+#[must_use]
+pub fn pointer_token(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 /// Turns floats without a fraction into integers, at every depth: Go prints `1.0` as `1`.
 pub fn normalise_numbers(value: &mut Value) {
     match value {

@@ -90,6 +90,17 @@ pub fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
     object.pointer("/metadata/finalizers").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
+/// Adds a finalizer, unless it is there.
+pub fn add_finalizer(object: &mut Value, finalizer: &str) {
+    if finalizers(object).any(|known| known == finalizer) {
+        return;
+    }
+    match metadata_mut(object).entry("finalizers").or_insert(Value::Null) {
+        Value::Array(list) => list.push(Value::from(finalizer)),
+        other => *other = Value::from(vec![finalizer]),
+    }
+}
+
 /// `metadata.ownerReferences` as raw objects.
 pub fn owner_references(object: &Value) -> impl Iterator<Item = &Value> {
     object.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten()

@@ -33,10 +33,7 @@ pub(crate) fn read(content_type: &str, bytes: &Bytes) -> Result<Body, Error> {
 }
 
 fn read_json(bytes: &Bytes) -> Result<Body, Error> {
-    let decoded = json::decode(bytes).map_err(|error| {
-        let why = json::syntax_error(bytes).unwrap_or_else(|| error.to_string());
-        unrecognized(&why, bytes)
-    })?;
+    let decoded = json::decode_as_go(bytes).map_err(|why| unrecognized(&why, bytes))?;
     Ok(Body { value: decoded.value, duplicates: decoded.duplicates })
 }
 

@@ -19,45 +19,40 @@ pub(crate) fn update(call: &Call, options: &WriteOptions, old: Option<&Value>, n
     let api_version = call.resource.api_version();
     let writer = writer(call, options, &api_version);
     let live = old.unwrap_or(&Value::Null);
-    if call.subresource_str() == "scale"
-        && let Some(unowned) = scale_without_owner(call, live, &new)
-    {
-        return unowned;
+    if call.subresource_str() != "scale" {
+        return managed_fields::update(&UpdateRequest { schema: &schema, live, writer }, new);
     }
-    let updated = managed_fields::update(&UpdateRequest { schema: &schema, live, writer }, new);
-    if call.subresource_str() == "scale" { managed_fields::keep_times(live, updated) } else { updated }
-}
-
-/// A written scale whose replicas nobody owns afterwards: a scale of zero has no such field for Go, and what nobody owned
-/// is not tracked.
-fn scale_without_owner(call: &Call, live: &Value, new: &Value) -> Option<Value> {
-    let path = scale::replicas_path(&call.resource);
-    let at = path.replace('.', "/");
-    let owned = at.replace('/', "/f:");
-    let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
-    if !entries.into_iter().any(|entry| entry["fieldsV1"].pointer(&owned).is_some()) {
-        return Some(new.clone());
-    }
+    let at = scale::replicas_pointer(&call.resource);
+    let names: Vec<&str> = at.split('/').skip(1).collect();
+    let replicas = FieldSet::of_fields(&[&names]);
     let is_zero = |object: &Value| object.pointer(&at).is_none_or(|replicas| *replicas == 0);
-    if is_zero(live) || !is_zero(new) {
-        return None;
+    if !is_owned(live, &replicas) {
+        return new;
     }
-    let names: Vec<&str> = owned.split('/').filter(|name| !name.is_empty()).collect();
-    let mut unowned = new.clone();
-    let entries = unowned.pointer_mut("/metadata/managedFields")?.as_array_mut()?;
-    entries.iter_mut().for_each(|entry| disown(&mut entry["fieldsV1"], &names));
-    entries.retain(|entry| entry["fieldsV1"].as_object().is_none_or(|fields| !fields.is_empty()));
-    Some(unowned)
+    // A scale of zero has no such field for Go, so nobody owns it.
+    if !is_zero(live) && is_zero(&new) {
+        return disowned(new, &replicas);
+    }
+    managed_fields::keep_times(live, managed_fields::update(&UpdateRequest { schema: &schema, live, writer }, new))
 }
 
-/// Takes a field out of a set, and what is empty without it.
-fn disown(fields: &mut Value, names: &[&str]) {
-    let (Some(fields), Some((name, rest))) = (fields.as_object_mut(), names.split_first()) else { return };
-    let Some(inner) = fields.get_mut(*name) else { return };
-    disown(inner, rest);
-    if rest.is_empty() || inner.as_object().is_some_and(serde_json::Map::is_empty) {
-        fields.remove(*name);
-    }
+/// Whether anyone owns any of these fields.
+fn is_owned(object: &Value, fields: &FieldSet) -> bool {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten();
+    let mut sets = entries.filter_map(|entry| FieldSet::from_fields_v1(&entry["fieldsV1"]).ok());
+    sets.any(|set| !set.intersection(fields).is_empty())
+}
+
+/// The object with these fields owned by nobody.
+fn disowned(mut object: Value, fields: &FieldSet) -> Value {
+    let Some(Value::Array(entries)) = object.pointer_mut("/metadata/managedFields") else { return object };
+    entries.retain_mut(|entry| {
+        let Ok(set) = FieldSet::from_fields_v1(&entry["fieldsV1"]) else { return true };
+        let rest = set.difference(fields);
+        entry["fieldsV1"] = rest.to_fields_v1();
+        !rest.is_empty()
+    });
+    object
 }
 
 /// What a live object becomes when `applied` is applied to it; `live` is `Null` where there is none.

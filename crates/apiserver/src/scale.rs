@@ -18,9 +18,9 @@ fn paths(resource: &Resource) -> ScalePaths {
     })
 }
 
-/// Where the resource keeps the replicas it wants, such as `.spec.replicas`.
-pub(crate) fn replicas_path(resource: &Resource) -> String {
-    paths(resource).spec_replicas
+/// Where the resource keeps the replicas it wants, as a JSON pointer such as `/spec/replicas`.
+pub(crate) fn replicas_pointer(resource: &Resource) -> String {
+    pointer(&paths(resource).spec_replicas)
 }
 
 fn pointer(path: &str) -> String {

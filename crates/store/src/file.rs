@@ -192,8 +192,13 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
 
 /// Deletes a file; it need not be there.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    delete(path).map_err(Error::file("delete", path))
+}
+
+/// As [`remove`], with the system's own error.
+pub(crate) fn delete(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file("delete", path)(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }

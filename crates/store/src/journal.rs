@@ -89,28 +89,23 @@ impl Journal {
         self.keeper.as_mut().ok_or_else(|| BackendError::Failed("the journal was not read yet".to_owned()))
     }
 
-    /// Takes note of what became of the batch that the database was given last.
-    fn note(&mut self, outcome: Option<Outcome>) -> Result<(), BackendError> {
-        match outcome {
-            None | Some(Ok(())) => Ok(()),
-            Some(Err((batch, error))) => {
-                tracing::warn!(%error, "the database does not take what is in the journal; it stays there");
-                self.refused = Some(batch);
-                Err(error)
-            }
-        }
+    /// Takes note of what became of a batch that the database was given.
+    fn note(&mut self, outcome: Outcome) -> Result<(), BackendError> {
+        outcome.map_err(|(batch, error)| {
+            tracing::warn!(%error, "the database does not take what is in the journal; it stays there");
+            self.refused = Some(batch);
+            error
+        })
     }
 
     /// Returns once the database holds everything that it was given. What it refused is tried again.
     fn settle(&mut self) -> Result<(), BackendError> {
-        let outcome = self.keeper()?.wait();
-        self.note(outcome)?;
-        if let Some(batch) = self.refused.take() {
-            self.keeper()?.begin(batch, None);
-            let outcome = self.keeper()?.wait();
+        if let Some(outcome) = self.keeper()?.wait() {
             self.note(outcome)?;
         }
-        Ok(())
+        let Some(batch) = self.refused.take() else { return Ok(()) };
+        let outcome = self.keeper()?.finish(batch);
+        self.note(outcome)
     }
 
     /// Hands what was gathered to the database and goes on at the start of the other segment, which is made if it is not
@@ -152,7 +147,7 @@ impl Journal {
     /// Writes the record at its place; it is durable after that.
     fn append(&mut self, batch: &Batch) -> Result<(), BackendError> {
         record::encode(batch, (self.salt, self.last), &mut self.buffer);
-        let Some(segment) = &self.segments[self.active] else { return self.past(batch) };
+        let segment = self.segments[self.active].as_ref().expect("a segment is made before it is active");
         self.torn = true;
         segment.write(self.at as u64, &self.buffer).and_then(|()| segment.sync_data()).map_err(failed)?;
         self.torn = false;
@@ -178,12 +173,7 @@ impl Journal {
         all.absorb(batch);
         self.doubtful = true;
         // No state with this batch in it is known yet, and an older one would make the database forget it.
-        self.keeper()?.begin(all, None);
-        match self.keeper()?.wait() {
-            Some(Ok(())) => {}
-            Some(Err((_, error))) => return Err(error),
-            None => return Err(BackendError::Failed("the database gave no answer".to_owned())),
-        }
+        self.keeper()?.finish(all).map_err(|(_, error)| error)?;
         self.doubtful = false;
         self.gathered = Batch::default();
         self.last = batch.revision;
@@ -201,8 +191,8 @@ impl Journal {
         self.settle()?;
         if self.gathered.revision > 0 {
             let batch = std::mem::take(&mut self.gathered);
-            self.keeper()?.begin(batch, None);
-            self.settle()?;
+            let outcome = self.keeper()?.finish(batch);
+            self.note(outcome)?;
         }
         self.segments = [None, None];
         self.places.remove().map_err(failed)
@@ -221,10 +211,9 @@ impl Backend for Journal {
                 to = missing.revision,
                 "the journal has writes that the database lacks"
             );
-            if let Err(error) = database.commit(&missing) {
-                tracing::warn!(%error, "the database does not take what is in the journal; it stays there");
-                self.refused = Some(missing.clone());
-            }
+            let outcome = database.commit(&missing).map_err(|error| (missing.clone(), error));
+            // The store can be read all the same; writes wait until the database takes it.
+            drop(self.note(outcome));
             loaded.add(missing);
         }
         if self.refused.is_none() {
@@ -236,9 +225,10 @@ impl Backend for Journal {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), BackendError> {
-        let outcome = self.keeper()?.poll();
+        if let Some(outcome) = self.keeper()?.poll() {
+            drop(self.note(outcome));
+        }
         // What is refused is tried again before anything else is taken: so much is durable, and no more.
-        drop(self.note(outcome));
         if self.refused.is_some() {
             self.settle()?;
         }

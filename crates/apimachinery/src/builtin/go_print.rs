@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
+use crate::json::scalar_as_go;
+
 /// A printed value, with its fields in the order of the Go struct.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Printed {
@@ -104,13 +106,8 @@ fn plain(value: &Value) -> Printed {
     match value {
         Value::Object(map) => Printed::Fields(map.iter().map(|(name, value)| (name.clone(), plain(value))).collect()),
         Value::Array(list) => Printed::List(list.iter().map(plain).collect()),
-        scalar => Printed::Scalar(escaped(&scalar.to_string())),
+        scalar => Printed::Scalar(scalar_as_go(scalar)),
     }
-}
-
-/// Go's encoder escapes what HTML would read.
-fn escaped(json: &str) -> String {
-    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
 impl Printed {

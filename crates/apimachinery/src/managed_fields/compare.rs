@@ -1,7 +1,7 @@
 //! What changed between two states of an object, as sets of fields. As `typed.Compare` of structured-merge-diff.
 //! It must not know managers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -109,11 +109,13 @@ impl Level {
     }
 
     fn lists(&mut self, typed: Typed<'_>, old: &[Value], new: &[Value]) {
-        let (mut before, mut after) = (by_element(typed, old), by_element(typed, new));
-        let elements: BTreeSet<PathElement> = before.keys().chain(after.keys()).cloned().collect();
-        for element in elements {
-            let (old, new) = (before.remove(&element).unwrap_or_default(), after.remove(&element).unwrap_or_default());
-            match (old.as_slice(), new.as_slice()) {
+        let mut items: BTreeMap<PathElement, (Vec<&Value>, Vec<&Value>)> =
+            by_element(typed, old).into_iter().map(|(element, old)| (element, (old, Vec::new()))).collect();
+        for (element, new) in by_element(typed, new) {
+            items.entry(element).or_default().1 = new;
+        }
+        for (element, found) in items {
+            match (found.0.as_slice(), found.1.as_slice()) {
                 ([before], [after]) => self.both(typed.items(), Some(&element), (before, after)),
                 ([before], []) => push(&mut self.removed, &element, true, subtree(typed.items(), before)),
                 ([], [after]) => push(&mut self.added, &element, true, subtree(typed.items(), after)),

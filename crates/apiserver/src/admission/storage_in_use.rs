@@ -2,7 +2,7 @@
 //! It must not know who takes it off again. Upstream: `plugin/pkg/admission/storage/storageobjectinuseprotection`.
 
 use mainstay_apimachinery::object;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Operation;
 use super::plugin::Plugin;
@@ -18,14 +18,7 @@ impl Plugin for StorageObjectInUseProtection {
     }
 
     fn admit(&self, review: &Review<'_>, object: &mut Value) -> Result<(), Error> {
-        let Some(finalizer) = finalizer(review) else { return Ok(()) };
-        if object::finalizers(object).any(|known| known == finalizer) {
-            return Ok(());
-        }
-        let finalizers = object::metadata_mut(object).entry("finalizers").or_insert_with(|| json!([]));
-        if let Some(list) = finalizers.as_array_mut() {
-            list.push(Value::from(finalizer));
-        }
+        finalizer(review).into_iter().for_each(|finalizer| object::add_finalizer(object, finalizer));
         Ok(())
     }
 }

@@ -64,7 +64,7 @@ pub fn complete(crd: &mut Value, known: &ClusterResources, now: &str) {
 
 /// Marks a definition whose deletion begins: it stays until its objects are gone.
 pub fn begin_deletion(crd: &mut Value, now: &str) {
-    add_finalizer(crd);
+    object::add_finalizer(crd, CLEANUP_FINALIZER);
     object::metadata_mut(crd).remove("deletionGracePeriodSeconds");
     let message = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon";
     set_terminating(crd, "InstanceDeletionPending", message, now);
@@ -73,17 +73,6 @@ pub fn begin_deletion(crd: &mut Value, now: &str) {
 /// Sets the Terminating condition to one of upstream's reasons.
 pub fn set_terminating(crd: &mut Value, reason: &str, message: &str, now: &str) {
     set_condition(crd, "Terminating", ("True", reason, message.to_owned()), now);
-}
-
-fn add_finalizer(crd: &mut Value) {
-    if object::finalizers(crd).any(|name| name == CLEANUP_FINALIZER) {
-        return;
-    }
-    let finalizers = object::metadata_mut(crd).entry("finalizers").or_insert_with(|| json!([]));
-    match finalizers.as_array_mut() {
-        Some(list) => list.push(Value::from(CLEANUP_FINALIZER)),
-        None => *finalizers = json!([CLEANUP_FINALIZER]),
-    }
 }
 
 /// Accepts each name that no other definition of the group has taken; the rest stays as accepted before. Of several

@@ -67,10 +67,7 @@ fn answer(call: &Call, written: &Written) -> Result<Reply, Error> {
 }
 
 fn parse(bytes: &Bytes) -> Result<json::Decoded, Error> {
-    json::decode(bytes).map_err(|error| {
-        let why = json::syntax_error(bytes).unwrap_or_else(|| error.to_string());
-        Error::bad_request(format!("error decoding patch: {why}"))
-    })
+    json::decode_as_go(bytes).map_err(|why| Error::bad_request(format!("error decoding patch: {why}")))
 }
 
 /// The most operations that a JSON patch may have, as upstream.
@@ -97,43 +94,44 @@ fn desired(
     (patch, duplicates): (&Patch, &[FieldPath]),
     old: &Value,
 ) -> Result<Desired, Error> {
-    let is_scale = call.subresource_str() == "scale";
-    let target = if is_scale { scale::before_write(&call.resource, old)? } else { old.clone() };
-    let mut patched = patched(call, patch, &target)?;
-    if is_scale {
-        let object = scale::into(&call.resource, old, &patched)?;
+    if call.subresource_str() == "scale" {
+        let scale = patched(call, patch, &scale::before_write(&call.resource, old)?)?;
+        let object = scale::into(&call.resource, old, &scale)?;
         return Ok(Desired { object, warnings: Vec::new(), ownership: Ownership::Writer });
     }
-    let made = patched.clone();
-    let invalid = |why: String| {
-        let shown = patch.shown(call, &made);
-        let path = FieldPath::root().child("patch");
-        Error::invalid_patch(&FieldError::new(FieldErrorKind::Invalid, path, Value::from(shown), why))
+    let mut object = patched(call, patch, old)?;
+    // What a refusal shows is made anew, so that a patch which is taken keeps no copy.
+    let invalid = |why: String| match patched(call, patch, old) {
+        Ok(made) => {
+            let (path, shown) = (FieldPath::root().child("patch"), Value::from(patch.shown(call, &made)));
+            Error::invalid_patch(&FieldError::new(FieldErrorKind::Invalid, path, shown, why))
+        }
+        Err(error) => error,
     };
-    if let Some(why) = check_type(call, patch, &mut patched)? {
+    if let Some(why) = check_type(call, patch, &mut object)? {
         return Err(invalid(why));
     }
-    let warnings = body::check_fields(call, options, &mut patched, duplicates).map_err(|why| match patch {
+    let warnings = body::check_fields(call, options, &mut object, duplicates).map_err(|why| match patch {
         Patch::Strategic(patch) if why.starts_with("json: cannot unmarshal") => unconvertible(patch, &why),
         _ => invalid(why),
     })?;
-    body::check_place(call, &mut patched)?;
-    check_uid(call, old, &patched)?;
-    Ok(Desired { object: patched, warnings, ownership: Ownership::Writer })
+    body::check_place(call, &mut object)?;
+    check_uid(call, old, &object)?;
+    Ok(Desired { object, warnings, ownership: Ownership::Writer })
 }
 
 /// Kind and version are still the resource's, or it is said why what came out cannot be made into that.
 fn check_type(call: &Call, patch: &Patch, patched: &mut Value) -> Result<Option<String>, Error> {
-    let (kind, api_version) = (object::kind(patched).to_owned(), object::api_version(patched).to_owned());
     if call.resource.custom.is_some() {
-        return if kind == *call.resource.kind { Ok(None) } else { body::check_kind(call, patched).map(|()| None) };
+        let same = object::kind(patched) == &*call.resource.kind;
+        return if same { Ok(None) } else { body::check_kind(call, patched).map(|()| None) };
     }
     // A strategic merge patch is merged into the fields of a struct, which stays what it is.
     let stays = matches!(patch, Patch::Strategic(_));
-    if stays || kind.is_empty() {
+    if stays || object::kind(patched).is_empty() {
         patched["kind"] = Value::from(&*call.resource.kind);
     }
-    if stays || api_version.is_empty() {
+    if stays || object::api_version(patched).is_empty() {
         patched["apiVersion"] = Value::from(call.resource.api_version());
     }
     Ok(body::unconvertible(call, object::kind(patched), object::api_version(patched)))

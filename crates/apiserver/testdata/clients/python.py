@@ -4,6 +4,7 @@ A test of the project runs this file. `restart` on standard output asks it to st
 it had stored; it answers with a line on standard input.
 """
 
+import faulthandler
 import sys
 import threading
 import time
@@ -217,6 +218,8 @@ def main():
         watches_outlive_a_restart,
     ]:
         print(behaviour.__name__, flush=True)
+        # Where it sits, should it be stopped for its silence.
+        faulthandler.dump_traceback_later(PATIENCE + 10)
         behaviour(namespace)
     print("passed", flush=True)
 

@@ -64,6 +64,12 @@ impl Keeper {
         })
     }
 
+    /// Hands over a batch and waits for what becomes of it.
+    pub(super) fn finish(&mut self, batch: Batch) -> Outcome {
+        self.begin(batch, None);
+        self.wait().unwrap_or_else(|| self.lost())
+    }
+
     fn answered(&mut self, outcome: Outcome) -> Outcome {
         self.busy = false;
         outcome

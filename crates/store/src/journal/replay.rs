@@ -9,7 +9,7 @@ use crate::{Batch, Damage};
 /// A segment's records are those from its start on, of one salt, each continuing the one before; what follows is of an
 /// earlier use, or was never acknowledged. Both segments together, and the database, must leave no gap.
 pub(super) fn after(revision: u64, segments: &[Vec<u8>]) -> Result<Option<Batch>, Damage> {
-    let mut chains: Vec<Vec<Record>> = segments.iter().map(|bytes| chain(bytes)).collect();
+    let (mut chains, rests): (Vec<Vec<Record>>, Vec<&[u8]>) = segments.iter().map(|bytes| chain(bytes)).unzip();
     chains.sort_by_key(|chain| chain.first().map(|record| record.before));
     let mut missing = Batch { revision, ..Batch::default() };
     for record in chains.into_iter().flatten() {
@@ -21,7 +21,7 @@ pub(super) fn after(revision: u64, segments: &[Vec<u8>]) -> Result<Option<Batch>
         }
         missing.absorb(&record.batch);
     }
-    match segments.iter().filter_map(|bytes| last_revision(bytes)).max() {
+    match rests.into_iter().filter_map(last_revision).max() {
         Some(last) if last > missing.revision => Err(gap(missing.revision, last)),
         _ => Ok((missing.revision > revision).then_some(missing)),
     }
@@ -37,29 +37,28 @@ fn gap(reached: u64, found: u64) -> Damage {
     )
 }
 
-fn chain(bytes: &[u8]) -> Vec<Record> {
+/// The records from the start on that continue each other, and the bytes after them.
+fn chain(mut bytes: &[u8]) -> (Vec<Record>, &[u8]) {
     let mut records: Vec<Record> = Vec::new();
-    let mut at = 0;
-    while let Some(record) = bytes.get(at..).and_then(record::decode) {
+    while let Some(record) = record::decode(bytes) {
         let continues = |last: &Record| (record.salt, record.before) == (last.salt, last.batch.revision);
         if !records.last().is_none_or(continues) {
             break;
         }
-        at += record.length;
+        bytes = bytes.get(record.length..).unwrap_or_default();
         records.push(record);
     }
-    records
+    (records, bytes)
 }
 
 /// The highest revision of any whole record, wherever it stands: a broken record in the middle does not hide what
 /// comes after it.
-fn last_revision(bytes: &[u8]) -> Option<u64> {
-    let mut at = 0;
+fn last_revision(mut bytes: &[u8]) -> Option<u64> {
     let mut last = None;
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let record = record::decode(rest);
+    while !bytes.is_empty() {
+        let record = record::decode(bytes);
         last = last.max(record.as_ref().map(|record| record.batch.revision));
-        at += record.map_or(ALIGN, |record| record.length);
+        bytes = bytes.get(record.map_or(ALIGN, |record| record.length)..).unwrap_or_default();
     }
     last
 }

@@ -9,7 +9,7 @@ use redb::StorageBackend;
 use redb::backends::FileBackend;
 
 use crate::Error;
-use crate::file::{beside, create_private, sync_folder};
+use crate::file::{beside, create_private, delete, sync_folder};
 
 /// How many segments there are: one is written while the other's content goes into the database.
 pub(super) const COUNT: usize = 2;
@@ -81,13 +81,6 @@ impl Segments for SegmentFiles {
 
     fn remove(&mut self) -> io::Result<()> {
         (0..COUNT).try_for_each(|index| delete(&self.path(index)))
-    }
-}
-
-fn delete(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

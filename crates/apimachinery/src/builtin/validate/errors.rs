@@ -9,6 +9,10 @@ use crate::{FieldError, FieldErrorKind, FieldPath};
 pub(super) struct Errors(Vec<FieldError>);
 
 impl Errors {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn push(&mut self, kind: FieldErrorKind, path: FieldPath, value: Value, detail: impl Into<String>) {
         self.0.push(FieldError::new(kind, path, value, detail));
     }

@@ -19,7 +19,8 @@ pub(super) fn check(errors: &mut Errors, gvk: &GroupVersionKind, new: &Value, ol
     if super::super::schema(gvk).is_some() && gvk.group != "apiextensions.k8s.io" {
         known_finalizers(errors, new);
     }
-    if old.is_some() {
+    // Where nothing is wrong, there is nothing to find again.
+    if old.is_some() && !errors.is_empty() {
         (1..times(gvk)).for_each(|_| changeable(errors, new));
     }
 }

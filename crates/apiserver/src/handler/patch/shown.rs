@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use mainstay_apimachinery::json::{pointer_token, scalar_as_go};
 use serde_json::Value;
 
 use crate::protobuf::order::GoType;
@@ -73,7 +74,7 @@ impl Ways {
                 text.push('{');
                 for (index, (key, value, type_)) in fields.into_iter().enumerate() {
                     text.push_str(if index == 0 { "" } else { "," });
-                    text.push_str(&escaped(&Value::from(key.as_str())));
+                    text.push_str(&scalar_as_go(&Value::from(key.as_str())));
                     text.push(':');
                     self.write(text, value, type_, &below(path, key));
                 }
@@ -87,18 +88,13 @@ impl Ways {
                 }
                 text.push(']');
             }
-            scalar => text.push_str(&escaped(scalar)),
+            scalar => text.push_str(&scalar_as_go(scalar)),
         }
     }
 }
 
 fn below(path: &str, key: &str) -> String {
-    format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"))
-}
-
-/// Go's encoder escapes what HTML would read.
-fn escaped(scalar: &Value) -> String {
-    scalar.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+    format!("{path}/{}", pointer_token(key))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 use super::installed;
@@ -36,20 +36,32 @@ async fn run(program: &Path, script: &str) {
         return;
     };
     let mut input = child.stdin.take().unwrap();
+    // Read all along: clients write a trace for each try while the server is away, and block once the pipe is full.
+    let errors = tokio::spawn(whole(child.stderr.take().unwrap()));
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut said = Vec::new();
-    while let Some(line) = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it goes on").unwrap() {
+    loop {
+        let Ok(line) = tokio::time::timeout(PATIENCE, lines.next_line()).await else {
+            child.kill().await.unwrap();
+            panic!("silent after {said:?}\n{}", errors.await.unwrap());
+        };
+        let Some(line) = line.unwrap() else { break };
         if line == "restart" {
             served.restart().await;
             input.write_all(b"restarted\n").await.unwrap();
         }
         said.push(line);
     }
-    let output = child.wait_with_output().await.unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{errors}", said.join("\n"));
+    let (status, errors) = (child.wait().await.unwrap(), errors.await.unwrap());
+    assert!(status.success(), "{}\n{errors}", said.join("\n"));
     assert_eq!(said.last().map(String::as_str), Some("passed"), "{errors}");
     assert!(said.iter().any(|line| line == "restart"));
+}
+
+async fn whole(mut output: impl AsyncRead + Unpin) -> String {
+    let mut bytes = Vec::new();
+    output.read_to_end(&mut bytes).await.unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[allow(clippy::disallowed_methods, reason = "the point of these tests is the real client")]

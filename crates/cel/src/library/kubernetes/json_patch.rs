@@ -4,6 +4,7 @@
 use cel::common::types::{CelString, STRING_TYPE};
 use cel::common::value::CowVal;
 use cel::{DeclarationError, Env};
+use mainstay_apimachinery::json::pointer_token;
 
 use super::super::{Evaluated, text};
 
@@ -14,5 +15,5 @@ pub(super) fn extension(env: &mut Env) -> Result<(), DeclarationError> {
 /// As RFC 6901 asks for in the keys of a path.
 fn escape_key<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Evaluated<'b, 'v> {
     let key = text("jsonpatch.escapeKey", &args, 0)?;
-    Ok(CowVal::owned(CelString::from(key.replace('~', "~0").replace('/', "~1"))))
+    Ok(CowVal::owned(CelString::from(pointer_token(&key))))
 }
