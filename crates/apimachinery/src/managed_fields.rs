@@ -144,7 +144,7 @@ pub fn apply(request: &ApplyRequest<'_>) -> Result<Value, ApplyError> {
     if entries.is_empty() {
         entries.extend(before_first_apply(typed, live, &writer, &now));
     }
-    reconcile(typed, live, &mut entries, &writer);
+    reconcile(typed, &mut entries, &writer);
     let mut own =
         take(&mut entries, &Entry::new(writer.manager, Operation::Apply, writer.api_version, writer.subresource));
 
@@ -192,7 +192,7 @@ pub fn update(request: &UpdateRequest<'_>, mut new: Value) -> Value {
     if entries.is_empty() && exists {
         return new;
     }
-    reconcile(typed, live, &mut entries, &writer);
+    reconcile(typed, &mut entries, &writer);
     let restrict = |compared| restricted(compared, &writer);
     let all = if live.is_null() {
         let added = compare::created(typed, &new);
@@ -253,10 +253,10 @@ pub fn owned_by(object: &Value, manager: &str, operation: Operation) -> FieldSet
 }
 
 /// Makes what others own fit the schemas as they are now. Those of built-in kinds do not change.
-fn reconcile(typed: Typed<'_>, live: &Value, entries: &mut Vec<Entry<'_>>, writer: &Writer<'_>) {
+fn reconcile(typed: Typed<'_>, entries: &mut Vec<Entry<'_>>, writer: &Writer<'_>) {
     if !typed.is_builtin() {
         writer.versions.forget_obsolete(entries);
-        reconcile::reconcile(entries, live, |entry| writer.versions.typed(entry, (writer.api_version, typed)));
+        reconcile::reconcile(entries, |entry| writer.versions.typed(entry, (writer.api_version, typed)));
     }
 }
 

@@ -83,21 +83,6 @@ impl<'a> Typed<'a> {
         })
     }
 
-    /// Whether the schema says that maps or lists here merge part by part.
-    pub(crate) fn has_parts(&self) -> bool {
-        let is_container =
-            |schema: &Schema| matches!(schema.type_, Some(Type::Object | Type::Array)) && !schema.int_or_string;
-        self.schema.is_some_and(is_container) && !self.is_atomic()
-    }
-
-    /// Whether a map here holds nothing but what it has by default.
-    pub(crate) fn is_default(&self, value: &Value) -> bool {
-        let Some(schema) = self.schema.filter(|_| value.is_object()) else { return false };
-        let mut empty = Value::Object(Map::new());
-        schema.apply_defaults(&mut empty);
-        empty == *value
-    }
-
     /// The field of this map with a name.
     pub(crate) fn field(&self, name: &str) -> Field<'a> {
         let Some(schema) = self.schema else { return Field::unknown(true) };
