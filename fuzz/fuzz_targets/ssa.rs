@@ -96,13 +96,23 @@ fn applied(schema: &Schema, live: Value, config: &Value, (writer, force): (Write
     };
     check(&live, &next, writer.manager);
     let again = stored(apply(&ApplyRequest { live: &next, ..request }).expect("what was applied can be applied again"));
-    // An object that nobody owns is given to "before-first-apply" first.
-    let unowned = next["metadata"]["managedFields"].is_null();
-    assert!(unowned || same_but_times(&next, &again), "an apply is idempotent:\n{config}\n{next}\n{again}");
+    // An object that nobody owns is given to "before-first-apply" first, and an item whose key is null loses it; nothing
+    // is validated here.
+    let repeats = !next["metadata"]["managedFields"].is_null() && !has_null(config);
+    assert!(!repeats || same_but_times(&next, &again), "an apply is idempotent:\n{config}\n{next}\n{again}");
     let alone = apply(&ApplyRequest { live: &Value::Null, ..request }).expect("it fits its schema");
     let owned = |object| entry(object, writer);
     assert_eq!(owned(&next), owned(&alone), "an applier owns what it applies: {config}");
     next
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(has_null),
+        Value::Object(fields) => fields.values().any(has_null),
+        _ => false,
+    }
 }
 
 fn updated(schema: &Schema, live: Value, mut object: Value, writer: Writer<'_>) -> Value {

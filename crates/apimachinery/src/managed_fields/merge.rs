@@ -36,6 +36,10 @@ fn merge_map(typed: Typed<'_>, live: &mut Map<String, Value>, config: &Map<Strin
             (_, Value::Null) if !field.nullable() => {
                 live.remove(name);
             }
+            (Some(live), Value::Null) => *live = Value::Null,
+            (None, Value::Null) => {
+                live.insert(name.clone(), Value::Null);
+            }
             (Some(live), value) => merge(field, live, value),
             (None, value) => {
                 live.insert(name.clone(), fresh(field, value));

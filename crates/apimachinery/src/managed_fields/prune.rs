@@ -39,7 +39,13 @@ fn prune_fields(typed: Typed<'_>, value: &mut Value, last: &FieldSet, kept: Kept
         let was_empty = is_empty(child);
         prune(field.typed, child, &node.children, Kept { owned: children(owned), config });
         let claimed = given || config.is_none() && owned.is_some_and(|owned| owned.member);
-        if !was_empty && is_empty(child) && !claimed {
+        if was_empty || !is_empty(child) || claimed {
+            continue;
+        }
+        // What loses its last part is null upstream, and null says that there is no value but where it is one itself.
+        if field.typed.nullable() {
+            *child = Value::Null;
+        } else {
             map.remove(name.as_ref());
         }
     }

@@ -40,6 +40,7 @@ fn schema() -> Schema {
         ("selector", Schema { map_atomic: true, ..map(scalar(Type::String)) }),
         ("values", map(scalar(Type::String))),
         ("nested", object(&[("a", scalar(Type::String)), ("b", scalar(Type::String))])),
+        ("nothing", Schema { nullable: true, ..map(scalar(Type::String)) }),
         ("free", Schema { preserve_unknown_fields: true, ..scalar(Type::Object) }),
     ]);
     object(&[
@@ -317,6 +318,19 @@ fn null_says_there_is_no_value() {
     let object = applied(&first, "a", json!({"size": null, "nested": {"a": "1"}}));
     assert_eq!(object["spec"], json!({"nested": {"a": "1"}}));
     assert_eq!(applied(&object, "a", json!({"size": null, "nested": {"a": "1"}})), object);
+}
+
+#[test]
+fn null_is_a_value_where_the_schema_allows_it() {
+    let object = applied(&Value::Null, "a", json!({"nothing": null}));
+    assert_eq!(object["spec"], json!({"nothing": null}));
+    assert_eq!(applied(&object, "a", json!({"nothing": null})), object);
+    let empty = applied(&object, "a", json!({"nothing": {}}));
+    assert_eq!(applied(&empty, "a", json!({"nothing": null}))["spec"], json!({"nothing": null}));
+    let filled = applied(&object, "a", json!({"nothing": {"k": "v"}}));
+    assert_eq!(applied(&filled, "a", json!({"nothing": null}))["spec"], json!({"nothing": null}));
+    let others = applied(&filled, "b", json!({"nothing": {"l": "v"}}));
+    assert_eq!(applied(&others, "a", json!({"nothing": null}))["spec"], json!({"nothing": {"l": "v"}}));
 }
 
 #[test]
