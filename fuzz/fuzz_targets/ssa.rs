@@ -95,15 +95,34 @@ fn applied(schema: &Schema, live: Value, config: &Value, (writer, force): (Write
         }
     };
     check(&live, &next, writer.manager);
-    let again = stored(apply(&ApplyRequest { live: &next, ..request }).expect("what was applied can be applied again"));
-    // An object that nobody owns is given to "before-first-apply" first, and an item whose key is null loses it; nothing
-    // is validated here.
-    let repeats = !next["metadata"]["managedFields"].is_null() && !has_null(config);
-    assert!(!repeats || same_but_times(&next, &again), "an apply is idempotent:\n{config}\n{next}\n{again}");
+    // Nothing is validated here: an item whose key is null loses it, and the next apply does not find it again. Nor does
+    // it find an item that an update wrote twice.
+    if !has_null(config) && !has_twins(&live) {
+        let again = apply(&ApplyRequest { live: &next, ..request }).expect("what was applied can be applied again");
+        // An object that nobody owns is given to "before-first-apply" first.
+        let unowned = next["metadata"]["managedFields"].is_null();
+        assert!(
+            unowned || same_but_times(&next, &stored(again.clone())),
+            "an apply is idempotent:\n{config}\n{next}\n{again}"
+        );
+    }
     let alone = apply(&ApplyRequest { live: &Value::Null, ..request }).expect("it fits its schema");
     let owned = |object| entry(object, writer);
     assert_eq!(owned(&next), owned(&alone), "an applier owns what it applies: {config}");
     next
+}
+
+/// Whether items stand in a list that are one to a list of type set or map.
+fn has_twins(value: &Value) -> bool {
+    let identity = |item: &Value| item.as_object().map_or(item.clone(), |map| map.get("key").cloned().unwrap_or("x".into()));
+    match value {
+        Value::Array(items) => {
+            let twice = |(at, item): (usize, &Value)| items[..at].iter().any(|other| identity(other) == identity(item));
+            items.iter().enumerate().any(twice) || items.iter().any(has_twins)
+        }
+        Value::Object(fields) => fields.values().any(has_twins),
+        _ => false,
+    }
 }
 
 fn has_null(value: &Value) -> bool {

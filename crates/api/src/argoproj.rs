@@ -35,6 +35,24 @@ pub const SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
 pub const COMPARE_OPTIONS: &str = "argocd.argoproj.io/compare-options";
 /// Makes a manifest a hook.
 pub const HOOK: &str = "argocd.argoproj.io/hook";
+/// When the object of a hook is deleted.
+pub const HOOK_DELETE_POLICY: &str = "argocd.argoproj.io/hook-delete-policy";
+/// Keeps the object of a hook until it is known how the hook went.
+pub const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
+/// The attempt at a sync that made the object of a hook; Mainstay's own.
+pub const HOOK_ATTEMPT: &str = "mainstay.dev/hook-attempt";
+/// The phase that the object of a hook was made for; Mainstay's own.
+pub const HOOK_PHASE: &str = "mainstay.dev/hook-phase";
+/// With it, hooks of phase `PreDelete` run before an application's resources are deleted.
+pub const PRE_DELETE_FINALIZER: &str = "pre-delete-finalizer.argocd.argoproj.io";
+/// With it, hooks of phase `PostDelete` run when an application's resources are gone.
+pub const POST_DELETE_FINALIZER: &str = "post-delete-finalizer.argocd.argoproj.io";
+/// Makes automated syncs give way to a newer commit, unless it is `false`; Mainstay's own.
+pub const SUPERSEDE_SYNCS: &str = "mainstay.dev/supersede-syncs";
+/// Helm's way to say when the object of a hook is deleted.
+pub const HELM_HOOK_DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
+/// Helm's order of hooks; the wave of what has no other.
+pub const HELM_HOOK_WEIGHT: &str = "helm.sh/hook-weight";
 /// Helm's way to make a manifest a hook.
 pub const HELM_HOOK: &str = "helm.sh/hook";
 /// Leaves an object out of its application's health.

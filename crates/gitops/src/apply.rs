@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use crate::MANAGER;
 use crate::plan::compare::{self, Live};
+use crate::plan::hook::Phase;
 use crate::plan::key::Key;
-use crate::plan::operation::{PRUNE_SKIPPED, PRUNED, SYNC_FAILED, SYNCED, result};
+use crate::plan::operation::{PRUNE_SKIPPED, PRUNED, SYNC_FAILED, SYNCED, Task, hook_result, result};
 use crate::plan::options::SyncOptions;
 use crate::plan::order::Wave;
 use crate::plan::target::Target;
@@ -34,6 +35,13 @@ pub(crate) enum Error {
     Call(String, #[source] api::Error),
 }
 
+impl Error {
+    /// Whether the object that was to be written is not there any more, or another one is.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::Call(_, error) if error.is_not_found())
+    }
+}
+
 impl Classify for Error {
     fn class(&self) -> Class {
         match self {
@@ -47,6 +55,7 @@ impl Classify for Error {
 pub(crate) struct Job<'a> {
     pub(crate) cluster: &'a Context,
     pub(crate) targets: &'a BTreeMap<Key, Target>,
+    pub(crate) hooks: &'a BTreeMap<Task, Target>,
     pub(crate) live: &'a Live,
     pub(crate) cause: &'a Thread,
     pub(crate) options: &'a SyncOptions,
@@ -54,9 +63,17 @@ pub(crate) struct Job<'a> {
     pub(crate) respected: &'a [IgnoreDifferences],
 }
 
-/// What became of one resource.
+impl<'a> Job<'a> {
+    /// What is to be applied under a key in a phase, and whether it is a hook.
+    fn target(&self, phase: Phase, key: &Key) -> Option<(&'a Target, bool)> {
+        let hook = self.hooks.get(&Task { phase, key: key.clone() }).map(|target| (target, true));
+        hook.or_else(|| Some((self.targets.get(key).filter(|_| phase == Phase::Sync)?, false)))
+    }
+}
+
+/// What became of one task.
 pub(crate) struct Done {
-    pub(crate) key: Key,
+    pub(crate) task: Task,
     pub(crate) result: ResourceResult,
     /// The live object afterwards, if it was applied.
     pub(crate) live: Option<Value>,
@@ -67,8 +84,8 @@ pub(crate) struct Done {
 pub(crate) async fn wave(job: &Job<'_>, wave: &Wave) -> Vec<Done> {
     let mut done = Vec::new();
     for group in &wave.groups {
-        let applies: Vec<_> =
-            group.iter().filter_map(|key| job.targets.get(key)).map(|target| apply(job, target)).collect();
+        let targets = group.iter().filter_map(|key| job.target(wave.phase, key));
+        let applies: Vec<_> = targets.map(|(target, is_hook)| task(job, wave.phase, target, is_hook)).collect();
         done.extend(at_once(applies).await);
     }
     let failed = done.iter().any(|done| done.result.status == SYNC_FAILED);
@@ -87,7 +104,13 @@ async fn at_once<F: Future<Output = Done>>(work: Vec<F>) -> Vec<Done> {
     futures::stream::iter(work).buffered(CONCURRENCY).collect().await
 }
 
-async fn apply(job: &Job<'_>, target: &Target) -> Done {
+async fn task(job: &Job<'_>, phase: Phase, target: &Target, is_hook: bool) -> Done {
+    let (result, live) = apply(job, target).await;
+    let result = if is_hook { hook_result(phase, result) } else { result };
+    Done { task: Task { phase, key: target.key.clone() }, result, live }
+}
+
+async fn apply(job: &Job<'_>, target: &Target) -> (ResourceResult, Option<Value>) {
     let mut desired = target.object.clone();
     if let Some(live) = job.live.get(&target.key) {
         compare::keep_ignored(&mut desired, live, &compare::ignored_pointers(job.respected, &target.key));
@@ -99,7 +122,7 @@ async fn apply(job: &Job<'_>, target: &Target) -> Done {
         Ok(live) => (SYNCED, said(key, if known { "configured" } else { "created" }), Some(live)),
         Err(reason) => (SYNC_FAILED, format!("{}: {key}: {reason}", target.place_of(&reason)), None),
     };
-    Done { result: result(key, &target.version, status, message), key: key.clone(), live }
+    (result(key, &target.version, status, message), live)
 }
 
 async fn write(cluster: &Context, target: &Target, desired: &Value) -> Result<Value, String> {
@@ -120,7 +143,7 @@ async fn prune(job: &Job<'_>, key: &Key, live: &Value) -> Done {
         return finished(key, live, PRUNED, "pruned".to_owned());
     }
     match delete(job.cluster, key, live, job.options).await {
-        Ok(()) => finished(key, live, PRUNED, "pruned".to_owned()),
+        Ok(_) => finished(key, live, PRUNED, "pruned".to_owned()),
         Err(error) => finished(key, live, SYNC_FAILED, format!("{key}: failed to prune: {}", chain(&error))),
     }
 }
@@ -132,15 +155,15 @@ pub(crate) fn skip(key: &Key, live: &Value, why: &str) -> Done {
 
 fn finished(key: &Key, live: &Value, status: &str, message: String) -> Done {
     let (_, version) = mainstay_apimachinery::gvk::split_api_version(object::api_version(live));
-    Done { key: key.clone(), result: result(key, version, status, message), live: None }
+    Done { task: Task::resource(key), result: result(key, version, status, message), live: None }
 }
 
-/// Deletes a live object, if it is still the one that was seen.
-pub(crate) async fn delete(cluster: &Context, key: &Key, live: &Value, options: &SyncOptions) -> Result<(), Error> {
-    let Some(gvk) = mainstay_apimachinery::GroupVersionKind::of(live) else { return Ok(()) };
+/// Deletes a live object, if it is still the one that was seen. False if it is not there any more.
+pub(crate) async fn delete(cluster: &Context, key: &Key, live: &Value, options: &SyncOptions) -> Result<bool, Error> {
+    let Some(gvk) = mainstay_apimachinery::GroupVersionKind::of(live) else { return Ok(false) };
     let resolved = cluster.mapper.resolve(&gvk).await.map_err(|error| Error::Discover(key.clone(), error))?;
     // A kind that is no longer served has no objects.
-    let Some(mapping) = resolved else { return Ok(()) };
+    let Some(mapping) = resolved else { return Ok(false) };
     let propagation = match options.value("PrunePropagationPolicy") {
         Some("background") => PropagationPolicy::Background,
         Some("orphan") => PropagationPolicy::Orphan,
@@ -150,7 +173,26 @@ pub(crate) async fn delete(cluster: &Context, key: &Key, live: &Value, options: 
     let options = DeleteOptions { uid, propagation: Some(propagation), ..DeleteOptions::default() };
     let api = cluster.api(&mapping.resource, object::namespace(live));
     let deleted = api.delete(object::name(live), &options).await;
-    deleted.map(drop).map_err(|error| Error::Call(cluster.cluster.clone(), error))
+    deleted.map_err(|error| Error::Call(cluster.cluster.clone(), error))
+}
+
+/// Takes a finalizer off a live object, if it is still as it was seen. Gives the object as it is then; `None` of a kind
+/// that is no longer served.
+pub(crate) async fn remove_finalizer(
+    cluster: &Context,
+    key: &Key,
+    live: &Value,
+    finalizer: &str,
+) -> Result<Option<Value>, Error> {
+    let Some(gvk) = mainstay_apimachinery::GroupVersionKind::of(live) else { return Ok(None) };
+    let resolved = cluster.mapper.resolve(&gvk).await.map_err(|error| Error::Discover(key.clone(), error))?;
+    let Some(mapping) = resolved else { return Ok(None) };
+    let rest: Vec<&str> = object::finalizers(live).filter(|known| *known != finalizer).collect();
+    let version = object::resource_version(live).unwrap_or_default();
+    let patch = json!({"metadata": {"finalizers": rest, "uid": object::uid(live), "resourceVersion": version}});
+    let api = cluster.api(&mapping.resource, object::namespace(live));
+    let patched = api.merge_patch(MANAGER, object::name(live), None, &patch).await;
+    patched.map(Some).map_err(|error| Error::Call(cluster.cluster.clone(), error))
 }
 
 /// Makes a namespace, or brings the metadata that the application manages up to date.

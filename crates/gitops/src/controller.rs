@@ -14,8 +14,10 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use crate::Clusters;
+use crate::apply;
 use crate::deletion::{self, Progress};
 use crate::fetch::{self, LiveViews, Sources};
+use crate::hooks;
 use crate::observe::{Memory, Observed, Subject, observe};
 use crate::plan::autosync;
 use crate::plan::history;
@@ -53,6 +55,9 @@ pub(crate) enum Error {
     /// The report could not be written.
     #[error(transparent)]
     Report(#[from] report::Error),
+    /// Hooks of an ended operation could not be ended.
+    #[error("failed to end the hooks of application {0}")]
+    Hooks(String, #[source] apply::Error),
     /// Deleting failed.
     #[error(transparent)]
     Deletion(#[from] deletion::Error),
@@ -63,6 +68,7 @@ impl Classify for Error {
         match self {
             Self::Fetch(error) => error.class(),
             Self::Report(error) => error.class(),
+            Self::Hooks(_, error) => error.class(),
             Self::Deletion(error) => error.class(),
         }
     }
@@ -83,6 +89,25 @@ struct Look<'a> {
     memory: &'a mut Memory,
     /// Events on their way.
     recording: Option<JoinHandle<()>>,
+}
+
+impl Look<'_> {
+    /// Lets hooks go whose end was reported: by an operation's state, or else by the application's.
+    async fn tidy(&mut self, state: Option<&OperationState>) {
+        let Some(state) = state.or(self.subject.valid.status.operation_state.as_ref()) else { return };
+        for (key, written) in hooks::tidy(&self.subject.cluster, state, &self.observed.live).await {
+            match written {
+                Some(live) => self.memory.overlay.wrote(key, live, self.subject.cluster.clock.now()),
+                None => self.memory.overlay.deleted(&key),
+            }
+        }
+    }
+
+    /// Ends the hooks of the application's operation, which is ended itself.
+    async fn end_hooks(&self) -> Result<(), apply::Error> {
+        let Some(state) = &self.subject.valid.status.operation_state else { return Ok(()) };
+        hooks::end(&self.subject.cluster, state, &self.observed.live).await
+    }
 }
 
 impl Engine {
@@ -123,6 +148,7 @@ impl Engine {
         };
         let turn = self.plan(&subject, &observed);
         let mut look = Look { subject, aim, observed, memory, recording: None };
+        look.tidy(None).await;
         match turn {
             Turn::Run(run) => self.sync(&mut look, *run).await,
             Turn::Terminate => self.terminate(&mut look).await,
@@ -181,6 +207,8 @@ impl Engine {
             source: &valid.source,
             last: valid.status.operation_state.as_ref(),
             changed_since: observed.unblocked,
+            supersedes: object::annotation(&subject.app, argoproj::SUPERSEDE_SYNCS) != Some("false"),
+            hooks_run: observed.hooks_run,
             keep: observed.keep.as_deref(),
             now: self.control.clock.now(),
         };
@@ -201,6 +229,9 @@ impl Engine {
     /// Runs an operation and reports it.
     async fn sync(&self, look: &mut Look<'_>, mut run: Run) -> Result<Action, Error> {
         let mut notices: Vec<Notice> = self.arrival(look).into_iter().collect();
+        if run.is_new() && look.observed.hooks_run {
+            look.end_hooks().await.map_err(|source| Error::Hooks(look.subject.key.name.clone(), source))?;
+        }
         if run.is_new() {
             let by = if run.is_automated() { "automated sync" } else { "sync" };
             let message = format!("{by} to {}", short(&look.observed.revision));
@@ -253,6 +284,7 @@ impl Engine {
             status.history = history::record(&status.history, entry, limit);
         }
         self.write(&look.subject.app, &status, besides, look.memory).await?;
+        look.tidy(status.operation_state.as_ref()).await;
         let synced = || format!("synced to {}", short(&look.observed.revision));
         let notice = match finished {
             Some(true) => Notice { reason: "SyncSucceeded", message: synced(), warning: false },
@@ -279,6 +311,7 @@ impl Engine {
 
     async fn terminate(&self, look: &mut Look<'_>) -> Result<Action, Error> {
         let now = self.control.clock.now_rfc3339();
+        look.end_hooks().await.map_err(|source| Error::Hooks(look.subject.key.name.clone(), source))?;
         let mut state = look.subject.valid.status.operation_state.clone().unwrap_or_default();
         "Failed".clone_into(&mut state.phase);
         "operation terminated".clone_into(&mut state.message);

@@ -17,6 +17,7 @@ mod cache;
 mod controller;
 mod deletion;
 mod fetch;
+mod hooks;
 mod observe;
 pub mod plan;
 mod report;

@@ -11,6 +11,7 @@ use mainstay_controller_runtime::{Context, ObjectKey};
 use serde_json::Value;
 
 use crate::fetch::{self, Ask, LiveViews, Overlay, Seen, Sources, Verdicts, View, Wanted};
+use crate::hooks;
 use crate::plan::compare::{self, Comparison, Live, Prediction};
 use crate::plan::health::{Judge, Reporting};
 use crate::plan::key::Key;
@@ -56,6 +57,8 @@ pub(crate) struct Observed {
     pub(crate) comparison: Comparison,
     /// Why nothing may be pruned.
     pub(crate) keep: Option<String>,
+    /// Whether hooks of the last operation run.
+    pub(crate) hooks_run: bool,
     /// Whether something that was blocked at the last look is not any more.
     pub(crate) unblocked: bool,
 }
@@ -83,14 +86,16 @@ pub(crate) async fn observe(
         cluster: &subject.cluster,
         app: &valid.name,
         targets: targets.by_key.values().map(|target| (&target.key, target.version.as_str())).collect(),
-        before: managed_before(valid),
+        before: managed_before(valid).into_iter().chain(targets.hooks.iter().map(|hook| hook.target.gvk())).collect(),
     };
     let View { mut live, reporting, images } = views.read(&wanted).await?;
     memory.overlay.lay_over(&mut live, subject.cluster.clock.now());
     let rules = &valid.spec.ignore_differences;
     let predictions = fetch::predict(&subject.cluster, &targets.by_key, &live, rules, &mut memory.verdicts).await?;
     let allow_empty = valid.automated().is_some_and(|automated| automated.allow_empty);
+    let hooks_run = valid.status.operation_state.as_ref().is_some_and(|state| hooks::is_running(state, &live));
     let mut observed = Observed {
+        hooks_run,
         revision: desired.revision,
         keep: prune::keep(&targets.problems, targets.by_key.len(), allow_empty),
         targets,
@@ -133,9 +138,9 @@ impl Observed {
     pub(crate) fn wrote(&mut self, subject: &Subject, written: &[(Key, Value)], memory: &mut Memory) {
         let rules = &subject.valid.spec.ignore_differences;
         for (key, live) in written {
+            memory.overlay.wrote(key.clone(), live.clone(), subject.cluster.clock.now());
             let Some(target) = self.targets.by_key.get(key) else { continue };
             memory.verdicts.note(target, live, &compare::ignored_pointers(rules, key), Prediction::Same);
-            memory.overlay.wrote(key.clone(), live.clone(), subject.cluster.clock.now());
             self.predictions.insert(key.clone(), Prediction::Same);
         }
         self.compare(subject);

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod glob;
 pub mod health;
 pub mod history;
+pub mod hook;
 pub mod images;
 pub mod key;
 pub mod operation;

@@ -1,10 +1,10 @@
 //! Runs one step of an operation after the other, as far as it goes without waiting.
 //! It must not know how the outcome is reported.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mainstay_api::argoproj::{NamespaceMetadata, OperationState, SyncResult};
+use mainstay_api::argoproj::{NamespaceMetadata, OperationState, ResourceResult, SyncResult};
 use mainstay_apimachinery::{GroupVersionKind, object};
 use mainstay_controller_runtime::clock::format_seconds;
 use mainstay_telemetry::{Thread, thread};
@@ -12,13 +12,15 @@ use serde_json::Value;
 
 use crate::apply::{self, Done, Job};
 use crate::fetch::LiveViews;
+use crate::hooks;
 use crate::observe::{Observed, Subject};
 use crate::plan::autosync;
 use crate::plan::compare;
 use crate::plan::key::Key;
-use crate::plan::operation::{self, SYNC_FAILED, SYNCED, Step};
+use crate::plan::operation::{self, SYNC_FAILED, SYNCED, Step, Task};
 use crate::plan::options::{FAIL_ON_SHARED, RESPECT_IGNORED, SyncOptions};
 use crate::plan::order::Wave;
+use crate::plan::target::Target;
 use crate::plan::tasks::{self, Scope};
 use crate::plan::turn::{self, Run};
 
@@ -47,6 +49,7 @@ struct Sync<'a> {
     subject: &'a Subject,
     revision: String,
     run: Run,
+    hooks: BTreeMap<Task, Target>,
     written: Vec<(Key, Value)>,
 }
 
@@ -57,18 +60,22 @@ pub(crate) fn begin(subject: &Subject, observed: &Observed, run: &mut Run) -> Op
         recall(subject, observed, run);
         return None;
     }
-    if run.sync().dry_run || pending(observed, run, &options(subject, run)).0.is_empty() {
+    run.started_at = subject.cluster.clock.now_rfc3339();
+    let sync = Sync::new(subject, observed, run.clone());
+    if run.sync().dry_run || pending(observed, &sync, &options(subject, run)).0.is_empty() {
         return None;
     }
-    run.started_at = subject.cluster.clock.now_rfc3339();
-    let sync = Sync { subject, revision: observed.revision.clone(), run: run.clone(), written: Vec::new() };
     Some(sync.state("Running", "one or more tasks are running".to_owned()))
 }
 
 /// Tells what an operation had applied that was cut short before it could report: what is as desired and carries its
 /// thread. So the next wave waits for it.
 fn recall(subject: &Subject, observed: &Observed, run: &mut Run) {
-    if !run.results.is_empty() || run.retries > 0 || !run.is_recorded() {
+    let attempt = hooks::attempt(run);
+    let instances = hooks_of(observed, run);
+    hooks::recall(&mut run.results, &instances, &observed.live, &attempt);
+    let resources = run.results.values().filter(|result| !operation::is_hook(result)).count();
+    if resources > 0 || run.retries > 0 || !run.is_recorded() {
         return;
     }
     let cause = Thread::of_commit(&subject.valid.source.repo_url, &observed.revision).to_string();
@@ -79,7 +86,12 @@ fn recall(subject: &Subject, observed: &Observed, run: &mut Run) {
     let resources = observed.comparison.resources.iter();
     let applied = resources.filter(|resource| resource.sync == compare::Sync::Synced && caused(&resource.key));
     let result = |key: &Key, version: &str| operation::result(key, version, SYNCED, apply::said(key, "unchanged"));
-    run.results = applied.map(|one| (one.key.clone(), result(&one.key, &one.version))).collect();
+    run.results.extend(applied.map(|one| (Task::resource(&one.key), result(&one.key, &one.version))));
+}
+
+/// What the hooks of an operation make: those of a sync of everything.
+fn hooks_of(observed: &Observed, run: &Run) -> BTreeMap<Task, Target> {
+    if run.runs_hooks() { hooks::instances(&observed.targets.hooks, &hooks::attempt(run)) } else { BTreeMap::new() }
 }
 
 /// Runs an operation as far as it goes.
@@ -87,7 +99,8 @@ pub(crate) async fn run(subject: &Subject, observed: &mut Observed, mut run: Run
     if run.is_new() {
         run.started_at = subject.cluster.clock.now_rfc3339();
     }
-    let mut sync = Sync { subject, revision: observed.revision.clone(), run, written: Vec::new() };
+    let mut sync = Sync::new(subject, observed, run);
+    hooks::refresh(&mut sync.run.results, &observed.live);
     let options = options(subject, &sync.run);
     if options.has(FAIL_ON_SHARED, "true")
         && let Some(shared) = observed.shared(subject).first()
@@ -95,7 +108,10 @@ pub(crate) async fn run(subject: &Subject, observed: &mut Observed, mut run: Run
         let message = format!("Shared resource found: {shared}");
         return sync.finish(Verdict { succeeded: false, message, hopeless: true });
     }
-    let (waves, skipped) = pending(observed, &sync.run, &options);
+    if let Some(message) = hooks::blocked(&sync.hooks) {
+        return sync.finish(Verdict { succeeded: false, message, hopeless: true });
+    }
+    let (waves, skipped) = pending(observed, &sync, &options);
     sync.record(observed, skipped);
     if sync.run.sync().dry_run {
         let message = format!("dry run: {} waves would be run", waves.len());
@@ -106,19 +122,30 @@ pub(crate) async fn run(subject: &Subject, observed: &mut Observed, mut run: Run
     {
         return sync.finish(Verdict { succeeded: false, message, hopeless: false });
     }
-    sync.run_waves(observed, &options, waves.into()).await
+    sync.run_waves(observed, &options, waves).await
 }
 
-impl Sync<'_> {
-    async fn run_waves(mut self, observed: &mut Observed, options: &SyncOptions, mut waves: VecDeque<Wave>) -> Outcome {
+impl<'a> Sync<'a> {
+    fn new(subject: &'a Subject, observed: &Observed, run: Run) -> Self {
+        let hooks = hooks_of(observed, &run);
+        Self { subject, revision: observed.revision.clone(), run, hooks, written: Vec::new() }
+    }
+
+    async fn run_waves(mut self, observed: &mut Observed, options: &SyncOptions, mut waves: Vec<Wave>) -> Outcome {
         loop {
             let judge = observed.judge();
             let health = |key: &Key| judge.of(key).map(|health| health.status);
-            match operation::next(waves.make_contiguous(), &self.run.results, health) {
+            match operation::next(&waves, &self.run.results, health) {
                 Step::Run(wave) => {
-                    waves.pop_front();
-                    let done = run_wave(self.subject, observed, options, &wave).await;
+                    match self.make_way(observed, &wave).await {
+                        Ok(None) => {}
+                        Ok(Some(old)) => return self.pause(format!("waiting for deletion of hook {old}")),
+                        Err(message) => return self.finish(Verdict { succeeded: false, message, hopeless: false }),
+                    }
+                    waves.retain(|other| *other != wave);
+                    let done = self.run_wave(observed, options, &wave).await;
                     self.record(observed, done);
+                    hooks::refresh(&mut self.run.results, &observed.live);
                 }
                 Step::Wait(message) => return self.pause(message),
                 Step::Finish { succeeded, message } => {
@@ -136,13 +163,40 @@ impl Sync<'_> {
     }
 
     fn record(&mut self, observed: &mut Observed, done: Vec<Done>) {
-        for Done { key, result, live } in done {
+        for Done { task, result, live } in done {
             if let Some(live) = live {
-                observed.live.insert(key.clone(), live.clone());
-                self.written.push((key.clone(), live));
+                observed.live.insert(task.key.clone(), live.clone());
+                self.written.push((task.key.clone(), live));
             }
-            self.run.results.insert(key, result);
+            self.run.results.insert(task, result);
         }
+    }
+
+    /// Deletes what earlier attempts left of a wave's hooks. Gives one that is still there.
+    async fn make_way(&self, observed: &mut Observed, wave: &Wave) -> Result<Option<Key>, String> {
+        let keys = wave.groups.iter().flatten();
+        let hook = |key: &Key| self.hooks.get(&Task { phase: wave.phase, key: key.clone() });
+        let targets: Vec<&Target> = keys.filter_map(hook).collect();
+        let attempt = hooks::attempt(&self.run);
+        let left = hooks::make_way(&self.subject.cluster, (wave.phase, &targets), &mut observed.live, &attempt).await;
+        left.map_err(|error| {
+            format!("failed to delete a hook of an earlier sync: {}", mainstay_telemetry::chain(&error))
+        })
+    }
+
+    async fn run_wave(&self, observed: &Observed, options: &SyncOptions, wave: &Wave) -> Vec<Done> {
+        let cause = Thread::of_commit(&self.subject.valid.source.repo_url, &observed.revision);
+        let rules = &self.subject.valid.spec.ignore_differences;
+        let job = Job {
+            respected: if options.has(RESPECT_IGNORED, "true") { rules } else { &[] },
+            cluster: &self.subject.cluster,
+            targets: &observed.targets.by_key,
+            hooks: &self.hooks,
+            live: &observed.live,
+            cause: &cause,
+            options,
+        };
+        apply::wave(&job, wave).await
     }
 
     fn pause(self, message: String) -> Outcome {
@@ -173,7 +227,8 @@ impl Sync<'_> {
     fn state(&self, phase: &str, message: String) -> OperationState {
         let mut resources: Vec<_> = self.run.results.values().cloned().collect();
         if phase == "Succeeded" {
-            for resource in resources.iter_mut().filter(|resource| resource.status == SYNCED) {
+            let applied = |resource: &&mut ResourceResult| resource.status == SYNCED && !operation::is_hook(resource);
+            for resource in resources.iter_mut().filter(applied) {
                 "Succeeded".clone_into(&mut resource.hook_phase);
             }
         }
@@ -197,33 +252,25 @@ fn options(subject: &Subject, run: &Run) -> SyncOptions {
 }
 
 /// What is still to be done, in order; and what is left alone, with the reason.
-fn pending(observed: &Observed, run: &Run, options: &SyncOptions) -> (Vec<Wave>, Vec<Done>) {
-    let sync = run.sync();
-    let scope = Scope { prune: sync.prune, keep: observed.keep.as_deref(), only: &sync.resources, options };
-    let done = |key: &Key| run.results.contains_key(key);
+fn pending(observed: &Observed, sync: &Sync<'_>, options: &SyncOptions) -> (Vec<Wave>, Vec<Done>) {
+    let asked = sync.run.sync();
+    let scope = Scope {
+        prune: asked.prune,
+        keep: observed.keep.as_deref(),
+        only: &asked.resources,
+        hooks: &sync.hooks,
+        options,
+    };
+    let done = |task: &Task| sync.run.results.contains_key(task);
     let tasks = tasks::tasks(&observed.comparison, &observed.targets.by_key, &observed.live, &scope, done);
     let kept = tasks.kept.iter().filter_map(|(key, why)| Some(apply::skip(key, observed.live.get(key)?, why)));
     (tasks.waves, kept.collect())
 }
 
-async fn run_wave(subject: &Subject, observed: &Observed, options: &SyncOptions, wave: &Wave) -> Vec<Done> {
-    let cause = Thread::of_commit(&subject.valid.source.repo_url, &observed.revision);
-    let rules = &subject.valid.spec.ignore_differences;
-    let job = Job {
-        respected: if options.has(RESPECT_IGNORED, "true") { rules } else { &[] },
-        cluster: &subject.cluster,
-        targets: &observed.targets.by_key,
-        live: &observed.live,
-        cause: &cause,
-        options,
-    };
-    apply::wave(&job, wave).await
-}
-
 /// A pruned resource that is still there: its finalizers are at work, or the informer has not seen it go.
 fn leaving(observed: &Observed, run: &Run) -> Option<String> {
     let mut pruned = run.results.iter().filter(|(_, result)| result.status == operation::PRUNED);
-    pruned.find(|(key, _)| observed.live.contains_key(key)).map(|(key, _)| key.to_string())
+    pruned.find(|(task, _)| observed.live.contains_key(&task.key)).map(|(task, _)| task.key.to_string())
 }
 
 /// Resources that could not even be tried: the rest is deployed, but the sync has not succeeded.
@@ -231,7 +278,8 @@ fn blocked(observed: &Observed, run: &mut Run) -> Option<String> {
     for target in observed.targets.by_key.values().filter(|target| target.blocked) {
         let problem = observed.targets.problems.iter().find(|problem| problem.resource.as_ref() == Some(&target.key));
         let message = problem.map(ToString::to_string).unwrap_or_default();
-        run.results.insert(target.key.clone(), operation::result(&target.key, &target.version, SYNC_FAILED, message));
+        let result = operation::result(&target.key, &target.version, SYNC_FAILED, message);
+        run.results.insert(Task::resource(&target.key), result);
     }
     operation::failure(&run.results)
 }

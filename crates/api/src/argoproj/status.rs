@@ -196,10 +196,13 @@ pub struct ResourceResult {
     /// In words.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// The phase of a hook; empty for other resources.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hook_type: String,
     /// `Running`, `Succeeded` or `Failed`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub hook_phase: String,
-    /// `PreSync`, `Sync` or `PostSync`.
+    /// `PreSync`, `Sync`, `PostSync` or `SyncFail`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub sync_phase: String,
 }

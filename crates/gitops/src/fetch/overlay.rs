@@ -26,6 +26,11 @@ impl Overlay {
         self.written.insert(key, (object, now));
     }
 
+    /// Notes that an object was deleted.
+    pub(crate) fn deleted(&mut self, key: &Key) {
+        self.written.remove(key);
+    }
+
     /// Lays the writes that are newer than what is shown over it, and forgets the others.
     pub(crate) fn lay_over(&mut self, live: &mut Live, now: Timestamp) {
         self.written.retain(|key, (written, at)| {

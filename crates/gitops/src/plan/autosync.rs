@@ -32,6 +32,10 @@ pub struct Input<'a> {
     pub last: Option<&'a OperationState>,
     /// Whether something that a failed attempt may have failed for has changed, such as a kind that is served now.
     pub changed_since: bool,
+    /// Whether a newer commit takes the place of a running automated sync, which is upstream's only choice not to do.
+    pub supersedes: bool,
+    /// Whether hooks of the last operation run.
+    pub hooks_run: bool,
     /// Why nothing may be pruned, if so.
     pub keep: Option<&'a str>,
     /// The time.
@@ -90,7 +94,8 @@ pub fn decide(input: &Input<'_>) -> Decision {
 
 /// Whether nothing that is live would be left.
 fn wipes_out(comparison: &Comparison) -> bool {
-    !comparison.resources.is_empty() && comparison.resources.iter().all(|resource| resource.requires_pruning())
+    let mut resources = comparison.resources.iter().filter(|resource| !resource.hook).peekable();
+    resources.peek().is_some() && resources.all(|resource| resource.requires_pruning())
 }
 
 /// The last operation, if it was an attempt at this very revision and source.

@@ -11,6 +11,7 @@ use mainstay_telemetry::thread;
 use serde_json::Value;
 
 use super::glob;
+use super::hook;
 use super::key::{Key, tracked_by};
 use super::target::{Target, hash};
 
@@ -75,13 +76,15 @@ pub struct Resource {
     pub wave: i64,
     /// Whether it counts for the application's own sync status.
     pub counts: bool,
+    /// Whether it is the object of a hook, which is neither in sync nor out of it.
+    pub hook: bool,
 }
 
 impl Resource {
     /// Whether it is live but no longer in the source.
     #[must_use]
     pub fn requires_pruning(&self) -> bool {
-        self.live && !self.desired
+        self.live && !self.desired && !self.hook
     }
 }
 
@@ -128,7 +131,9 @@ fn judge(
     if extraneous && live.is_none_or(|live| tracked_by(live) != Some(app)) {
         return None;
     }
+    let hook = extraneous && live.is_some_and(hook::is_hook);
     let sync = match (target, live) {
+        _ if hook => Sync::Synced,
         (Some(target), _) if target.blocked => Sync::Unknown,
         (Some(_), Some(_)) => match prediction {
             Some(Prediction::Same) => Sync::Synced,
@@ -147,7 +152,8 @@ fn judge(
         desired: !extraneous,
         live: live.is_some(),
         wave,
-        counts: !ignored,
+        counts: !ignored && !hook,
+        hook,
     })
 }
 

@@ -95,7 +95,8 @@ pub fn trace(live: &Value) -> [Option<(&'static str, String)>; 2] {
 pub fn aggregate(app: &str, comparison: &Comparison, judge: &Judge<'_>) -> Health {
     let mut worst = Status::Healthy;
     let mut culprits: Vec<&Key> = Vec::new();
-    for resource in &comparison.resources {
+    let resources = || comparison.resources.iter().filter(|resource| !resource.hook);
+    for resource in resources() {
         let Some(health) = counted(app, &resource.key, judge) else { continue };
         if health > worst {
             worst = health;
@@ -105,7 +106,7 @@ pub fn aggregate(app: &str, comparison: &Comparison, judge: &Judge<'_>) -> Healt
             culprits.push(&resource.key);
         }
     }
-    let nothing_live = !comparison.resources.is_empty() && !comparison.resources.iter().any(|resource| resource.live);
+    let nothing_live = resources().next().is_some() && !resources().any(|resource| resource.live);
     if nothing_live {
         return Health { status: Status::Missing, message: String::new() };
     }
@@ -159,6 +160,7 @@ mod tests {
             live: true,
             wave: 0,
             counts: true,
+            hook: false,
         };
         let comparison = Comparison { sync: Sync::Synced, resources: live.keys().map(resource).collect() };
         aggregate("apps", &comparison, &Judge { live: &live, reporting: &Reporting::default() })

@@ -1,10 +1,11 @@
-//! In which order resources are applied and pruned: waves, then kinds, then names; namespaces and CRDs before what
-//! needs them. As gitops-engine's `sync_tasks.go`.
+//! In which order resources are applied and pruned and hooks run: phases, then waves, then kinds, then names; namespaces
+//! and CRDs before what needs them. As gitops-engine's `sync_tasks.go`.
 //! It must not know whether a task succeeds.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::hook::Phase;
 use super::key::Key;
 use super::options::PruneMode;
 
@@ -47,11 +48,13 @@ const KIND_ORDER: &[&str] = &[
     "APIService",
 ];
 
-/// A resource to apply.
+/// A resource to apply, or a hook to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Apply {
     /// Its key.
     pub key: Key,
+    /// Its phase.
+    pub phase: Phase,
     /// Its wave.
     pub wave: i64,
     /// The kind it defines, if it is a CustomResourceDefinition: group and kind.
@@ -72,6 +75,8 @@ pub struct Prune {
 /// What is done together before the next wave begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wave {
+    /// Its phase.
+    pub phase: Phase,
     /// Its number.
     pub number: i64,
     /// Resources to apply, in groups of one kind: one group after the other, each at once.
@@ -83,20 +88,25 @@ pub struct Wave {
 /// Orders what is to be done into waves. Prunes of mode `Never` and `Confirm` are not done at all.
 #[must_use]
 pub fn waves(applies: &[Apply], prunes: &[Prune]) -> Vec<Wave> {
-    let mut waves: BTreeMap<i64, Wave> = BTreeMap::new();
-    for (number, key) in ordered(applies) {
-        let groups = &mut waves.entry(number).or_insert_with(|| Wave { number, ..Wave::default() }).groups;
+    let mut waves: BTreeMap<Place, Wave> = BTreeMap::new();
+    let empty = |(phase, number)| move || Wave { phase, number, ..Wave::default() };
+    for (place, key) in ordered(applies) {
+        let groups = &mut waves.entry(place).or_insert_with(empty(place)).groups;
         match groups.last_mut().filter(|group| group.last().is_some_and(|last| last.group_kind() == key.group_kind())) {
             Some(group) => group.push(key),
             None => groups.push(vec![key]),
         }
     }
-    let last = waves.keys().next_back().copied();
+    let last = waves.keys().filter(|(phase, _)| *phase == Phase::Sync).map(|(_, number)| *number).next_back();
     for (number, key) in ordered_prunes(prunes, last) {
-        waves.entry(number).or_insert_with(|| Wave { number, ..Wave::default() }).prunes.push(key);
+        let place = (Phase::Sync, number);
+        waves.entry(place).or_insert_with(empty(place)).prunes.push(key);
     }
     waves.into_values().collect()
 }
+
+/// A phase and a wave in it.
+type Place = (Phase, i64);
 
 /// Reverse wave order, for deleting everything: the last wave goes first. Each inner list goes at once.
 #[must_use]
@@ -115,17 +125,17 @@ fn kind_index(key: &Key) -> usize {
     KIND_ORDER.iter().position(|kind| *kind == key.kind).unwrap_or(KIND_ORDER.len())
 }
 
-/// Keys with the wave they go in. A namespace or a CRD goes no later than the first that needs it.
-fn ordered(applies: &[Apply]) -> Vec<(i64, Key)> {
-    let mut first_in_namespace: BTreeMap<&str, i64> = BTreeMap::new();
-    let mut first_of_kind: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+/// Keys with the place they go to. A namespace or a CRD goes no later than the first that needs it.
+fn ordered(applies: &[Apply]) -> Vec<(Place, Key)> {
+    let mut first_in_namespace: BTreeMap<&str, Place> = BTreeMap::new();
+    let mut first_of_kind: BTreeMap<(&str, &str), Place> = BTreeMap::new();
     for apply in applies {
-        let key = &apply.key;
-        let earliest = |known: &mut i64| *known = (*known).min(apply.wave);
+        let (key, place) = (&apply.key, (apply.phase, apply.wave));
+        let earliest = |known: &mut Place| *known = (*known).min(place);
         if !key.namespace.is_empty() {
-            first_in_namespace.entry(&key.namespace).and_modify(earliest).or_insert(apply.wave);
+            first_in_namespace.entry(&key.namespace).and_modify(earliest).or_insert(place);
         }
-        first_of_kind.entry((&key.group, &key.kind)).and_modify(earliest).or_insert(apply.wave);
+        first_of_kind.entry((&key.group, &key.kind)).and_modify(earliest).or_insert(place);
     }
     let mut ordered: Vec<_> = applies
         .iter()
@@ -135,14 +145,15 @@ fn ordered(applies: &[Apply]) -> Vec<(i64, Key)> {
                 None if apply.key.kind == "Namespace" => first_in_namespace.get(apply.key.name.as_str()),
                 None => None,
             };
-            let wave = needed.map_or(apply.wave, |needed| apply.wave.min(*needed));
+            let own = (apply.phase, apply.wave);
+            let place = needed.map_or(own, |needed| own.min(*needed));
             // A CRD that something needs goes before every other kind of its wave but namespaces.
             let rank = if apply.defines.is_some() && needed.is_some() { 1 } else { kind_index(&apply.key) * 2 };
-            ((wave, rank, apply.key.clone()), apply.key.clone())
+            ((place, rank, apply.key.clone()), apply.key.clone())
         })
         .collect();
     ordered.sort();
-    ordered.into_iter().map(|((wave, _, _), key)| (wave, key)).collect()
+    ordered.into_iter().map(|((place, _, _), key)| (place, key)).collect()
 }
 
 /// Prunes go in the reverse of their waves; `PruneLast` goes after everything.
@@ -176,7 +187,7 @@ mod tests {
     }
 
     fn apply(kind: &str, name: &str, wave: i64) -> Apply {
-        Apply { key: key("", kind, name), wave, defines: None }
+        Apply { key: key("", kind, name), phase: Phase::Sync, wave, defines: None }
     }
 
     fn show(waves: &[Wave]) -> Vec<String> {
@@ -208,9 +219,10 @@ mod tests {
 
     #[test]
     fn namespaces_and_definitions_come_before_what_needs_them() {
-        let foo = Apply { key: key("x.io", "Foo", "f"), wave: -2, defines: None };
+        let foo = Apply { key: key("x.io", "Foo", "f"), phase: Phase::Sync, wave: -2, defines: None };
         let crd = Apply {
             key: key("apiextensions.k8s.io", "CustomResourceDefinition", "foos.x.io"),
+            phase: Phase::Sync,
             wave: 3,
             defines: Some(("x.io".into(), "Foo".into())),
         };
@@ -230,6 +242,20 @@ mod tests {
         ];
         let expected = ["0:  - ConfigMap/b", "1: Secret/s - ", "2:  - ConfigMap/a", "3:  - ConfigMap/c"];
         assert_eq!(show(&waves(&[apply("Secret", "s", 1)], &prunes)), expected);
+    }
+
+    #[test]
+    fn phases_go_before_waves_and_a_hook_takes_its_namespace_along() {
+        let hook =
+            |name: &str, phase: Phase, wave: i64| Apply { key: key("", "Job", name), phase, wave, defines: None };
+        let applies = [
+            hook("after", Phase::PostSync, -5),
+            hook("before", Phase::PreSync, 3),
+            apply("Namespace", "shop", 0),
+            apply("ConfigMap", "c", -1),
+        ];
+        let expected = ["3: Namespace/shop | Job/before - ", "-1: ConfigMap/c - ", "-5: Job/after - "];
+        assert_eq!(show(&waves(&applies, &[])), expected);
     }
 
     #[test]

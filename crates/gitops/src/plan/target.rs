@@ -9,6 +9,7 @@ use mainstay_api::argoproj;
 use mainstay_apimachinery::{FieldPath, GroupVersionKind, object, yaml};
 use serde_json::Value;
 
+use super::hook::{self, Hook, Role};
 use super::key::Key;
 use super::options::SyncOptions;
 use super::problem::{Cause, Problem};
@@ -149,6 +150,8 @@ pub type Scopes = BTreeMap<GroupVersionKind, bool>;
 pub struct Targets {
     /// By key; of a repeated resource the last.
     pub by_key: BTreeMap<Key, Target>,
+    /// Hooks, in the order of the source.
+    pub hooks: Vec<Hook>,
     /// What was left out or needs a remark.
     pub problems: Vec<Problem>,
 }
@@ -174,14 +177,17 @@ pub fn targets(manifests: &[Manifest], naming: &Naming<'_>, served: &Scopes) -> 
             Err(problem) => result.problems.push(*problem),
             Ok(Some((target, problem))) => {
                 result.problems.extend(problem);
+                let vain = vain::manifest(&target.object).into_iter();
+                let vain = vain.map(|said| Problem::new(Cause::InVain, &target.origin, said).of(&target.key));
+                result.problems.extend(vain);
+                if let Role::Hook(phases) = hook::role(&target.object) {
+                    result.hooks.push(Hook { phases, target });
+                    continue;
+                }
                 if let Some(first) = first_seen.insert(target.key.clone(), target.origin.clone()) {
                     let message = format!("is already in {first}; the later one is used, delete one of them");
                     result.problems.push(Problem::new(Cause::Repeated, &target.origin, message).of(&target.key));
                 }
-                let vain = vain::manifest(&target.object).into_iter();
-                result
-                    .problems
-                    .extend(vain.map(|said| Problem::new(Cause::InVain, &target.origin, said).of(&target.key)));
                 result.by_key.insert(target.key.clone(), target);
             }
         }
@@ -221,15 +227,12 @@ fn target(
     let Some(gvk) = GroupVersionKind::of(&value) else {
         return Err(Problem::new(Cause::NotAManifest, origin, "apiVersion and kind must be strings").into());
     };
-    match hook(&value) {
-        Hook::None => {}
-        Hook::Skip => return Ok(None),
-        Hook::Runs(phases) => {
-            let message = format!("hooks ({phases}) are not supported yet; it was not applied");
-            return Err(Problem::new(Cause::Unsupported, origin, message).of(&Key::of(&value)).into());
-        }
+    let role = hook::role(&value);
+    if role == Role::Skipped {
+        return Ok(None);
     }
-    if object::name(&value).is_empty() {
+    let generates = matches!(role, Role::Hook(_)) && value.pointer("/metadata/generateName").is_some();
+    if object::name(&value).is_empty() && !generates {
         let message = format!("{} has no metadata.name; give it one", gvk.kind);
         return Err(Problem::new(Cause::NotAManifest, origin, message).into());
     }
@@ -280,28 +283,11 @@ fn clean(value: &mut Value) {
     }
 }
 
-enum Hook {
-    None,
-    Skip,
-    Runs(String),
-}
-
-/// Whether a manifest is a hook. `Skip` alone is none but is not applied either; helm's annotation counts only
-/// without Argo's; helm's `crd-install` is none.
-fn hook(value: &Value) -> Hook {
-    if let Some(text) = object::annotation(value, argoproj::HOOK) {
-        return if text.trim() == "Skip" { Hook::Skip } else { Hook::Runs(text.to_owned()) };
-    }
-    match object::annotation(value, argoproj::HELM_HOOK) {
-        Some(text) if text.trim() != "crd-install" => Hook::Runs(text.to_owned()),
-        _ => Hook::None,
-    }
-}
-
-/// The sync wave of an object; 0 where there is none or it is no number.
+/// The sync wave of an object, or else helm's weight; 0 where there is none or it is no number.
 #[must_use]
 pub fn wave(value: &Value) -> i64 {
-    object::annotation(value, argoproj::SYNC_WAVE).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    let number = |annotation: &str| object::annotation(value, annotation)?.trim().parse().ok();
+    number(argoproj::SYNC_WAVE).or_else(|| number(argoproj::HELM_HOOK_WEIGHT)).unwrap_or(0)
 }
 
 /// A hash that is equal for equal values within one run of the program.
@@ -413,11 +399,16 @@ mod tests {
     }
 
     #[test]
-    fn hooks_are_never_applied_as_resources() {
-        let hooked = |hook: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": hook, "annotations": {"argocd.argoproj.io/hook": hook}}});
-        let result = targets(&[manifest(hooked("PreSync"), 1), manifest(hooked("Skip"), 4)], &NAMING, &served());
-        assert!(result.by_key.is_empty());
-        assert_eq!(result.problems.len(), 1);
-        assert!(result.problems[0].to_string().contains("not supported yet"));
+    fn hooks_are_apart_from_resources() {
+        let hooked = |hook: &str, name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {name: "a-", "annotations": {"argocd.argoproj.io/hook": hook}}});
+        let manifests = [manifest(hooked("PreSync", "generateName"), 1), manifest(hooked("Skip", "name"), 4)];
+        let result = targets(&manifests, &NAMING, &served());
+        assert!(result.by_key.is_empty() && result.problems.is_empty());
+        let attempt =
+            hook::Attempt { revision: "0123456789".into(), started_at: "2026-01-01T00:00:00Z".into(), retries: 0 };
+        let made = result.hooks[0].instance(hook::Phase::PreSync, &attempt);
+        assert_eq!(made.key.name, "a-0123456-presync-1767225600");
+        assert_eq!(crate::plan::key::tracked_by(&made.object), Some("shop-dev"));
+        assert!(attempt.made(&made.object, hook::Phase::PreSync));
     }
 }

@@ -7,7 +7,9 @@ use mainstay_api::argoproj::ResourceRef;
 use serde_json::Value;
 
 use super::compare::{Comparison, Live, Sync};
+use super::hook::Phase;
 use super::key::Key;
+use super::operation::Task;
 use super::options::{PruneMode, SyncOptions, prune_mode};
 use super::order::{self, Apply, Prune, Wave};
 use super::target::Target;
@@ -21,6 +23,8 @@ pub struct Scope<'a> {
     pub keep: Option<&'a str>,
     /// The only resources it touches; empty is all.
     pub only: &'a [ResourceRef],
+    /// The hooks it runs.
+    pub hooks: &'a BTreeMap<Task, Target>,
     /// Its options.
     pub options: &'a SyncOptions,
 }
@@ -34,21 +38,21 @@ pub struct Tasks {
     pub kept: Vec<(Key, String)>,
 }
 
-/// Finds what there is to do; `done` are resources that earlier steps of the sync dealt with.
+/// Finds what there is to do; `done` are tasks that earlier steps of the sync dealt with.
 #[must_use]
 pub fn tasks(
     comparison: &Comparison,
     targets: &BTreeMap<Key, Target>,
     live: &Live,
     scope: &Scope<'_>,
-    done: impl Fn(&Key) -> bool,
+    done: impl Fn(&Task) -> bool,
 ) -> Tasks {
     let (mut applies, mut prunes, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     let out = comparison.resources.iter().filter(|resource| resource.sync == Sync::OutOfSync);
-    for resource in out.filter(|resource| selects(scope.only, &resource.key) && !done(&resource.key)) {
+    for resource in out.filter(|one| selects(scope.only, &one.key) && !done(&Task::resource(&one.key))) {
         let (key, wave) = (resource.key.clone(), resource.wave);
         match (targets.get(&key), live.get(&key)) {
-            (Some(target), _) => applies.push(Apply { key, wave, defines: defines(target) }),
+            (Some(target), _) => applies.push(Apply { key, phase: Phase::Sync, wave, defines: defines(target) }),
             (None, Some(live)) => match may_prune(scope, prune_mode(live, scope.options)) {
                 Ok(mode) => prunes.push(Prune { key, wave, mode }),
                 Err(why) => kept.push((key, why)),
@@ -56,6 +60,13 @@ pub fn tasks(
             (None, None) => {}
         }
     }
+    let hooks = scope.hooks.iter().filter(|(task, _)| !done(task));
+    applies.extend(hooks.map(|(task, target)| Apply {
+        key: task.key.clone(),
+        phase: task.phase,
+        wave: target.wave,
+        defines: None,
+    }));
     Tasks { waves: order::waves(&applies, &prunes), kept }
 }
 

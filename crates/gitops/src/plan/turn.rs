@@ -11,6 +11,9 @@ use super::compare::Sync;
 use super::operation::{self, Results};
 use crate::validate::Validated;
 
+/// How long after its start an operation's running hooks hold up a newer commit; those that take longer are ended.
+const HOOK_GRACE: Duration = Duration::from_secs(300);
+
 /// What to do about operations.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Turn {
@@ -58,6 +61,13 @@ impl Run {
         self.operation.sync.clone().unwrap_or_default()
     }
 
+    /// Whether it runs hooks: it deploys everything, and does not ask for resources alone by the `apply` strategy.
+    #[must_use]
+    pub fn runs_hooks(&self) -> bool {
+        let strategy = self.sync().sync_strategy.unwrap_or_default();
+        self.is_recorded() && strategy.get("apply").is_none_or(serde_json::Value::is_null)
+    }
+
     /// Whether it gets a history entry: it deploys a revision as a whole.
     #[must_use]
     pub fn is_recorded(&self) -> bool {
@@ -94,7 +104,8 @@ pub fn next(valid: &Validated, input: &autosync::Input<'_>) -> Turn {
         return run(operation.clone());
     }
     match running(valid) {
-        Some(state) if !superseded(state, input.revision) => resume(valid, state, input.now),
+        Some(state) if !input.supersedes || !superseded(state, input.revision) => resume(valid, state, input.now),
+        Some(state) if !hook_time_left(state, input).is_zero() => Turn::Wait(hook_time_left(state, input)),
         Some(state) => match automated(&autosync::Input { last: None, ..input.clone() }) {
             // The newer commit asks for nothing: what was begun is done, and has only to be said so.
             Turn::Nothing if input.comparison.sync == Sync::Synced => resume(valid, state, input.now),
@@ -132,6 +143,12 @@ fn superseded(state: &OperationState, revision: &str) -> bool {
     is_automated(&state.operation) && own != revision
 }
 
+/// How long a newer commit waits for the hooks of a running operation: they are not cut short lightly.
+fn hook_time_left(state: &OperationState, input: &autosync::Input<'_>) -> Duration {
+    let age = autosync::since(&state.started_at, input.now);
+    if input.hooks_run { HOOK_GRACE.saturating_sub(age) } else { Duration::ZERO }
+}
+
 /// Goes on with a running operation. With a finish time it waits to be tried again.
 fn resume(valid: &Validated, state: &OperationState, now: Timestamp) -> Turn {
     let resources = state.sync_result.as_ref().map(|result| result.resources.as_slice()).unwrap_or_default();
@@ -143,7 +160,8 @@ fn resume(valid: &Validated, state: &OperationState, now: Timestamp) -> Turn {
         if !left.is_zero() {
             return Turn::Wait(left);
         }
-        results.retain(|_, result| result.status != operation::SYNC_FAILED);
+        // What failed is tried again, and hooks run for each attempt.
+        results.retain(|_, result| result.status != operation::SYNC_FAILED && !operation::is_hook(result));
     }
     Turn::Run(Box::new(Run {
         operation: state.operation.clone(),

@@ -130,9 +130,9 @@ fn resource(resource: &Resource, judge: &Judge<'_>) -> ResourceStatus {
         kind: resource.key.kind.clone(),
         namespace: resource.key.namespace.clone(),
         name: resource.key.name.clone(),
-        status: resource.sync.to_string(),
+        status: if resource.hook { String::new() } else { resource.sync.to_string() },
         health,
-        hook: false,
+        hook: resource.hook,
         requires_pruning: resource.requires_pruning(),
         sync_wave: resource.wave,
     }

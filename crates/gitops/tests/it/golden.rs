@@ -94,6 +94,8 @@ fn run(case: &Case) -> Value {
     let allow_empty = case.automated.as_ref().is_some_and(|automated| automated.allow_empty);
     let keep = prune::keep(&targets.problems, targets.by_key.len(), allow_empty);
     let decision = autosync::decide(&autosync::Input {
+        supersedes: true,
+        hooks_run: false,
         automated: case.automated.as_ref(),
         comparison: &comparison,
         revision: &case.revision,
@@ -113,7 +115,8 @@ fn run(case: &Case) -> Value {
         .collect();
     let prune = matches!(decision, Decision::Start { prune: true, .. });
     let options = SyncOptions::default();
-    let scope = Scope { prune, keep: keep.as_deref(), only: &[], options: &options };
+    let hooks = std::collections::BTreeMap::new();
+    let scope = Scope { prune, keep: keep.as_deref(), only: &[], hooks: &hooks, options: &options };
     let (waves, kept) = show_tasks(&tasks(&comparison, &targets.by_key, &live, &scope, |_| false));
     let judge = Judge { live: &live, reporting: &Reporting::default() };
     json!({
