@@ -93,6 +93,16 @@ pub fn default_project(namespace: &str) -> Value {
     })
 }
 
+/// The commits that a part of a status tells, `status.sync` or an entry of the history: of several sources, or of one.
+#[must_use]
+pub fn revisions(told: &Value) -> Vec<&str> {
+    let several = told.get("revisions").and_then(Value::as_array).filter(|several| !several.is_empty());
+    match several {
+        Some(several) => several.iter().filter_map(Value::as_str).collect(),
+        None => told.get("revision").and_then(Value::as_str).filter(|one| !one.is_empty()).into_iter().collect(),
+    }
+}
+
 /// `Application.spec`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -100,9 +110,9 @@ pub struct ApplicationSpec {
     /// Where the manifests are; or `sources`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
-    /// Several sources.
+    /// Several sources, which are deployed together.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<Value>,
+    pub sources: Vec<Source>,
     /// Where to deploy to.
     pub destination: Destination,
     /// Name of the AppProject; `default` where empty.
@@ -149,6 +159,26 @@ pub struct Source {
     /// Plugin options.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plugin: Option<Value>,
+    /// What other sources of the application call this one, as in `$values/dev.yaml`.
+    #[serde(rename = "ref", skip_serializing_if = "String::is_empty")]
+    pub reference: String,
+    /// What people call it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+}
+
+impl Source {
+    /// Whether it has manifests of its own, and is not only there for others to read values from.
+    #[must_use]
+    pub fn has_manifests(&self) -> bool {
+        self.reference.is_empty() || !self.path.is_empty() || !self.chart.is_empty()
+    }
+
+    /// The revision it follows: `HEAD` where it says none.
+    #[must_use]
+    pub fn revision(&self) -> &str {
+        if self.target_revision.is_empty() { "HEAD" } else { &self.target_revision }
+    }
 }
 
 /// `ApplicationSourceDirectory`.

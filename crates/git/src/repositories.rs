@@ -138,9 +138,20 @@ impl Repositories {
     /// # Errors
     /// When the commit does not exist.
     pub async fn tree_oid(&self, url: &str, sha: &str, path: &str) -> Result<Option<String>> {
-        let (commit, path) = (sha.to_owned(), path.to_owned());
-        self.at_commit(url, vec![sha.to_owned()], move |repository, url| read::path_id(repository, url, &commit, &path))
-            .await
+        let ids = self.path_oids(url, sha, &[path.to_owned()]).await?;
+        Ok(ids.into_iter().flatten().next())
+    }
+
+    /// The same of several files or directories.
+    ///
+    /// # Errors
+    /// When the commit does not exist.
+    pub async fn path_oids(&self, url: &str, sha: &str, paths: &[String]) -> Result<Vec<Option<String>>> {
+        let (commit, paths) = (sha.to_owned(), paths.to_vec());
+        self.at_commit(url, vec![sha.to_owned()], move |repository, url| {
+            paths.iter().map(|path| read::path_id(repository, url, &commit, path)).collect()
+        })
+        .await
     }
 
     /// The paths of files that differ between two commits, sorted.

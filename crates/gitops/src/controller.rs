@@ -25,6 +25,7 @@ use crate::plan::turn::{self, Run, Turn};
 use crate::plan::vain;
 use crate::report::{self, Besides, Findings, Notice};
 use crate::revisions::{Asked, Revisions};
+use crate::routes::Routes;
 use crate::sync::{self, Outcome};
 use crate::validate::{self, Invalid};
 
@@ -40,6 +41,7 @@ pub(crate) struct Engine {
     pub(crate) applications: Informer,
     pub(crate) projects: Informer,
     pub(crate) revisions: Arc<Revisions>,
+    pub(crate) routes: Arc<Routes>,
     pub(crate) sources: Sources,
     pub(crate) views: LiveViews,
     pub(crate) recorder: Recorder,
@@ -74,11 +76,17 @@ impl Classify for Error {
     }
 }
 
-/// A commit to compare with.
+/// Commits to compare with, one for each source.
 struct Aim {
-    commit: Arc<Commit>,
-    /// Whether it is the one that the application follows, or one that an operation asks for.
+    commits: Vec<Arc<Commit>>,
+    /// Whether they are those that the application follows, or some that an operation asks for.
     own: bool,
+}
+
+impl Aim {
+    fn shas(&self) -> Vec<String> {
+        self.commits.iter().map(|commit| commit.sha.clone()).collect()
+    }
 }
 
 /// One look at an application.
@@ -180,7 +188,7 @@ impl Engine {
     /// Does what the refresh annotation asks for.
     fn refresh(&self, subject: &Subject, memory: &mut Memory) {
         let Some(kind) = object::annotation(&subject.app, argoproj::REFRESH) else { return };
-        self.revisions.forget(&asked(subject, &subject.valid.revision));
+        asked(subject, &subject.valid.revisions).iter().for_each(|asked| self.revisions.forget(asked));
         if kind == "hard" {
             self.sources.forget(&subject.key);
             memory.seen = None;
@@ -189,13 +197,25 @@ impl Engine {
     }
 
     async fn fetch(&self, subject: &Subject, memory: &mut Memory) -> Result<(Aim, Observed), fetch::Error> {
-        let own = asked(subject, &subject.valid.revision);
-        let wanted = turn::revision(&subject.valid).map_or_else(|| own.clone(), |revision| asked(subject, revision));
-        let place = |asked: &Asked| format!("revision {} of {}", asked.revision, asked.url);
-        let resolved = self.revisions.resolve(&wanted).await;
-        let commit = resolved.map_err(|source| fetch::Error::Source { place: place(&wanted), source })?;
-        let observed = observe(subject, &commit.sha, &self.sources, &self.views, memory).await?;
-        Ok((Aim { commit, own: wanted == own }, observed))
+        let own = &subject.valid.revisions;
+        let wanted = turn::revisions(&subject.valid).unwrap_or_else(|| own.clone());
+        let commits = self.resolve(subject, &wanted).await?;
+        let aim = Aim { commits, own: wanted == *own };
+        let observed = observe(subject, &aim.shas(), &self.sources, &self.views, memory).await?;
+        if let Some(seen) = &memory.seen {
+            self.routes.learn(&subject.key, seen.reads());
+        }
+        Ok((aim, observed))
+    }
+
+    async fn resolve(&self, subject: &Subject, revisions: &[String]) -> Result<Vec<Arc<Commit>>, fetch::Error> {
+        let mut commits = Vec::new();
+        for asked in asked(subject, revisions) {
+            let place = || format!("revision {} of {}", asked.revision, asked.url);
+            let resolved = self.revisions.resolve(&asked).await;
+            commits.push(resolved.map_err(|source| fetch::Error::Source { place: place(), source })?);
+        }
+        Ok(commits)
     }
 
     fn plan(&self, subject: &Subject, observed: &Observed) -> Turn {
@@ -203,8 +223,8 @@ impl Engine {
         let input = autosync::Input {
             automated: valid.automated(),
             comparison: &observed.comparison,
-            revision: &observed.revision,
-            source: &valid.source,
+            revisions: &observed.revisions,
+            sources: &valid.sources,
             last: valid.status.operation_state.as_ref(),
             changed_since: observed.unblocked,
             supersedes: object::annotation(&subject.app, argoproj::SUPERSEDE_SYNCS) != Some("false"),
@@ -218,12 +238,12 @@ impl Engine {
     /// Tells of a commit that was not seen on this application before.
     fn arrival(&self, look: &Look<'_>) -> Option<Notice> {
         let Look { subject, aim, observed, .. } = look;
-        let known = subject.valid.status.sync.as_ref().is_some_and(|sync| sync.revision == observed.revision);
-        (!known && aim.own).then(|| {
-            let commit = &aim.commit;
-            let message = format!("{} by {}: {}", commit.short_sha(), commit.author.name, commit.subject());
-            Notice { reason: "CommitReceived", message, warning: false }
-        })
+        let known = subject.valid.status.sync.as_ref().map(SyncStatus::all_revisions).unwrap_or_default();
+        let is_new = |at: &usize| known.get(*at) != Some(&observed.revisions[*at].as_str());
+        let arrived = (0..observed.revisions.len()).find(is_new).filter(|_| aim.own)?;
+        let commit = aim.commits.get(arrived)?;
+        let message = format!("{} by {}: {}", commit.short_sha(), commit.author.name, commit.subject());
+        Some(Notice { reason: "CommitReceived", message, warning: false })
     }
 
     /// Runs an operation and reports it.
@@ -234,11 +254,11 @@ impl Engine {
         }
         if run.is_new() {
             let by = if run.is_automated() { "automated sync" } else { "sync" };
-            let message = format!("{by} to {}", short(&look.observed.revision));
+            let message = format!("{by} to {}", short(&look.observed.revisions));
             notices.push(Notice { reason: "SyncStarted", message, warning: false });
         }
         let recorded = run.is_recorded();
-        let mut besides = self.besides(&look.subject, &run, &look.aim.commit.sha).await;
+        let mut besides = self.besides(&look.subject, &run, look.aim.shas()).await;
         if let Some(state) = sync::begin(&look.subject, &look.observed, &mut run) {
             self.begin(look, state, std::mem::take(&mut besides)).await?;
         }
@@ -285,7 +305,7 @@ impl Engine {
         }
         self.write(&look.subject.app, &status, besides, look.memory).await?;
         look.tidy(status.operation_state.as_ref()).await;
-        let synced = || format!("synced to {}", short(&look.observed.revision));
+        let synced = || format!("synced to {}", short(&look.observed.revisions));
         let notice = match finished {
             Some(true) => Notice { reason: "SyncSucceeded", message: synced(), warning: false },
             Some(false) => Notice { reason: "SyncFailed", message, warning: true },
@@ -296,16 +316,16 @@ impl Engine {
     }
 
     /// What is written along with an operation: that it was taken up, and a pin if it rolls back what is automated.
-    async fn besides(&self, subject: &Subject, run: &Run, sha: &str) -> Besides {
+    async fn besides(&self, subject: &Subject, run: &Run, shas: Vec<String>) -> Besides {
         let mut besides = Besides { operation_taken: subject.valid.operation.is_some(), ..refreshed() };
-        let revision = run.sync().revision;
-        if run.is_automated() || !run.is_new() || revision.is_empty() || subject.valid.automated().is_none() {
+        let asks = run.sync().asked().len() == shas.len();
+        if run.is_automated() || !run.is_new() || !asks || subject.valid.automated().is_none() {
             return besides;
         }
-        let target = &subject.valid.source.target_revision;
-        let head = self.revisions.resolve(&asked(subject, if target.is_empty() { "HEAD" } else { target })).await;
-        let follows = head.is_ok_and(|head| head.sha == sha);
-        besides.annotations.push((argoproj::PINNED_REVISION, (!follows).then(|| sha.to_owned())));
+        let own: Vec<String> = subject.valid.sources.iter().map(|source| source.revision().to_owned()).collect();
+        let heads = self.resolve(subject, &own).await;
+        let follows = heads.is_ok_and(|heads| heads.iter().map(|head| &head.sha).eq(&shas));
+        besides.annotations.push((argoproj::PINNED_REVISION, (!follows).then(|| shas.join(","))));
         besides
     }
 
@@ -400,7 +420,7 @@ impl Engine {
             return;
         }
         let Look { subject, observed, recording, .. } = look;
-        let cause = Thread::of_commit(&subject.valid.source.repo_url, &observed.revision);
+        let cause = Thread::of_commit(&subject.valid.first().repo_url, observed.revision());
         let with = (&self.control, &self.recorder);
         *recording = Some(report::record(with, &subject.app, cause, notices, recording.take()));
     }
@@ -452,8 +472,10 @@ fn when_next(put_off: Option<Duration>) -> Action {
     put_off.map_or(Action::resync_after(RESYNC), Action::requeue_after)
 }
 
-fn asked(subject: &Subject, revision: &str) -> Asked {
-    Asked { url: subject.valid.source.repo_url.clone(), revision: revision.to_owned() }
+/// What is asked of the repository of each source.
+fn asked(subject: &Subject, revisions: &[String]) -> Vec<Asked> {
+    let sources = subject.valid.sources.iter().zip(revisions);
+    sources.map(|(source, revision)| Asked { url: source.repo_url.clone(), revision: revision.clone() }).collect()
 }
 
 /// A look has been taken: the refresh annotation has done its work.
@@ -468,6 +490,7 @@ fn is_stale(app: &Value, memory: &Memory) -> bool {
     memory.written.as_deref().is_some_and(|written| shown < number(written))
 }
 
-fn short(revision: &str) -> &str {
-    revision.get(..7).unwrap_or(revision)
+fn short(revisions: &[String]) -> String {
+    let short: Vec<&str> = revisions.iter().map(|revision| revision.get(..7).unwrap_or(revision)).collect();
+    short.join(", ")
 }

@@ -21,7 +21,11 @@ use crate::plan::turn::Run;
 
 /// The attempt that a run makes.
 pub(crate) fn attempt(run: &Run) -> Attempt {
-    Attempt { revision: run.sync().revision, started_at: run.started_at.clone(), retries: run.retries }
+    Attempt {
+        revision: run.sync().asked().into_iter().next().unwrap_or_default(),
+        started_at: run.started_at.clone(),
+        retries: run.retries,
+    }
 }
 
 /// What hooks make in an attempt at a sync.

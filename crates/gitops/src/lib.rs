@@ -40,6 +40,7 @@ pub use access::rules;
 use controller::Engine;
 use fetch::{LiveViews, Sources};
 use revisions::Revisions;
+use routes::Routes;
 use watch::Watcher;
 
 /// Field manager and event component of this crate.
@@ -119,8 +120,15 @@ pub async fn run(given: GitopsContext) {
     let controller = Controller::new("gitops", &control).concurrency(concurrency);
     let queue = controller.queue();
     let revisions = Arc::new(Revisions::new(repositories.clone()));
-    let watcher =
-        Arc::new(Watcher::new(queue.clone(), Arc::clone(&revisions), repositories.clone(), namespace.clone()));
+    let routes = Arc::new(Routes::default());
+    let watcher = Watcher::new(
+        queue.clone(),
+        Arc::clone(&routes),
+        Arc::clone(&revisions),
+        repositories.clone(),
+        namespace.clone(),
+    );
+    let watcher = Arc::new(watcher);
     let (of_app, of_project) = (Arc::clone(&watcher), Arc::clone(&watcher));
     let controller = controller
         .watch(&applications, move |event| of_app.application(event))
@@ -130,6 +138,7 @@ pub async fn run(given: GitopsContext) {
         applications,
         projects,
         revisions,
+        routes,
         sources: Sources::new(repositories),
         views: LiveViews::new(&namespace, queue),
         recorder: Recorder::new(&control, MANAGER),

@@ -45,8 +45,10 @@ pub(crate) struct Memory {
 
 /// An application as it is.
 pub(crate) struct Observed {
-    /// The commit that last changed the desired resources.
-    pub(crate) revision: String,
+    /// The commit of each source that last changed the desired resources.
+    pub(crate) revisions: Vec<String>,
+    /// What reads each source.
+    pub(crate) tools: Vec<&'static str>,
     pub(crate) targets: Arc<Targets>,
     pub(crate) live: Live,
     /// Kinds whose objects have to report before they are healthy.
@@ -63,10 +65,10 @@ pub(crate) struct Observed {
     pub(crate) unblocked: bool,
 }
 
-/// Looks at an application at a commit.
+/// Looks at an application at a commit of each of its sources.
 pub(crate) async fn observe(
     subject: &Subject,
-    sha: &str,
+    shas: &[String],
     sources: &Sources,
     views: &LiveViews,
     memory: &mut Memory,
@@ -74,12 +76,12 @@ pub(crate) async fn observe(
     let valid = &subject.valid;
     let ask = Ask {
         app: &subject.key,
-        source: &valid.source,
+        sources: &valid.sources,
         destination: &valid.spec.destination,
         project: (valid.project(), &subject.project),
         cluster: &subject.cluster,
     };
-    let desired = sources.desired(&ask, sha, memory.seen.as_ref()).await?;
+    let desired = sources.desired(&ask, shas, memory.seen.as_ref()).await?;
     memory.seen = Some(desired.seen);
     let targets = desired.targets;
     let wanted = Wanted {
@@ -96,7 +98,8 @@ pub(crate) async fn observe(
     let hooks_run = valid.status.operation_state.as_ref().is_some_and(|state| hooks::is_running(state, &live));
     let mut observed = Observed {
         hooks_run,
-        revision: desired.revision,
+        revisions: desired.revisions,
+        tools: desired.tools,
         keep: prune::keep(&targets.problems, targets.by_key.len(), allow_empty),
         targets,
         live,
@@ -112,6 +115,11 @@ pub(crate) async fn observe(
 }
 
 impl Observed {
+    /// The commit that what is deployed is known by: the first source's.
+    pub(crate) fn revision(&self) -> &str {
+        self.revisions.first().map_or("", String::as_str)
+    }
+
     /// Judges the health of what is live.
     pub(crate) fn judge(&self) -> Judge<'_> {
         Judge { live: &self.live, reporting: &self.reporting }

@@ -5,20 +5,29 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mainstay_api::argoproj::{self, Source};
-use mainstay_apimachinery::object;
+use mainstay_api::argoproj::{ApplicationSpec, Source};
 use mainstay_controller_runtime::ObjectKey;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::plan::source::Selection;
 use crate::plan::target::hash;
 use crate::revisions::{Asked, same_repository};
+use crate::validate;
 
 /// What one application follows.
+#[derive(Default)]
 struct Route {
-    asked: Asked,
     project: String,
-    /// `None` where the source cannot be read: then every change concerns it, so that it can be reported.
+    sources: Vec<Followed>,
+}
+
+/// A source that is followed.
+struct Followed {
+    asked: Asked,
+    /// Paths that a look has read; `None` before the first: then every change concerns it.
+    reads: Option<Vec<String>>,
+    /// Which files below them count, if the source says so.
     selection: Option<Selection>,
 }
 
@@ -47,6 +56,15 @@ impl Routes {
         true
     }
 
+    /// Notes what a look has read of each source.
+    pub(crate) fn learn(&self, app: &ObjectKey, reads: Vec<Vec<String>>) {
+        let mut routes = self.routes();
+        let Some(route) = routes.get_mut(app).filter(|route| route.sources.len() == reads.len()) else { return };
+        for (followed, reads) in route.sources.iter_mut().zip(reads) {
+            followed.reads = Some(reads);
+        }
+    }
+
     /// Forgets an application.
     pub(crate) fn deleted(&self, app: &Value) {
         let key = ObjectKey::of(app);
@@ -57,8 +75,9 @@ impl Routes {
     /// Applications of a repository, with what they follow.
     pub(crate) fn of_repository(&self, url: &str) -> Vec<(ObjectKey, Asked)> {
         let routes = self.routes();
-        let of = routes.iter().filter(|(_, route)| same_repository(&route.asked.url, url));
-        of.map(|(key, route)| (key.clone(), route.asked.clone())).collect()
+        let all = routes.iter().flat_map(|(key, route)| route.sources.iter().map(move |source| (key, &source.asked)));
+        let of = all.filter(|(_, asked)| same_repository(&asked.url, url));
+        of.map(|(key, asked)| (key.clone(), asked.clone())).collect()
     }
 
     /// Applications of a project.
@@ -69,33 +88,41 @@ impl Routes {
     /// Applications that follow a revision and read one of the changed paths, which are sorted.
     pub(crate) fn concerned(&self, asked: &Asked, changed: &[String]) -> Vec<ObjectKey> {
         let routes = self.routes();
-        let following = routes.iter().filter(|(_, route)| route.asked == *asked);
-        following.filter(|(_, route)| route.reads(changed)).map(|(key, _)| key.clone()).collect()
+        let reads = |source: &Followed| source.asked == *asked && source.concerned(changed);
+        routes.iter().filter(|(_, route)| route.sources.iter().any(reads)).map(|(key, _)| key.clone()).collect()
     }
 }
 
-impl Route {
-    fn reads(&self, changed: &[String]) -> bool {
-        let Some(selection) = &self.selection else { return true };
-        let root = selection.root();
-        let from = changed.partition_point(|path| path.as_str() < root);
-        let below = changed[from..].iter().take_while(|path| path.starts_with(root));
-        below.into_iter().any(|path| selection.wants(path))
+impl Followed {
+    fn concerned(&self, changed: &[String]) -> bool {
+        let Some(reads) = &self.reads else { return true };
+        reads.iter().any(|root| {
+            let from = changed.partition_point(|path| path.as_str() < root.as_str());
+            let below = changed[from..].iter().take_while(|path| path.starts_with(root.as_str()));
+            let mut below = below.filter(|path| is_below(path, root));
+            below.any(|path| self.selection.as_ref().is_none_or(|selection| selection.wants(path)))
+        })
     }
+}
+
+fn is_below(path: &str, root: &str) -> bool {
+    root.is_empty() || path[root.len()..].is_empty() || path[root.len()..].starts_with('/')
 }
 
 fn route(app: &Value) -> Route {
-    let text = |pointer: &str| app.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let or = |text: String, fallback: &str| if text.is_empty() { fallback.to_owned() } else { text };
-    let pinned = object::annotation(app, argoproj::PINNED_REVISION).unwrap_or_default().to_owned();
-    let revision = if pinned.is_empty() { or(text("/spec/source/targetRevision"), "HEAD") } else { pinned };
-    let source: Option<Source> =
-        app.pointer("/spec/source").and_then(|source| serde_json::from_value(source.clone()).ok());
-    Route {
-        asked: Asked { url: text("/spec/source/repoURL"), revision },
-        project: or(text("/spec/project"), "default"),
-        selection: source.and_then(|source| Selection::new(&source).ok()),
-    }
+    let spec: ApplicationSpec =
+        app.get("spec").and_then(|spec| ApplicationSpec::deserialize(spec).ok()).unwrap_or_default();
+    let sources = if spec.sources.is_empty() { spec.source.as_slice() } else { &spec.sources };
+    let pinned = validate::pinned(app, sources.len());
+    let followed = |(index, source): (usize, &Source)| {
+        let pinned = pinned.as_ref().and_then(|pinned| pinned.get(index));
+        let revision = pinned.map_or(source.revision(), String::as_str).to_owned();
+        // Without such a block the files decide which tool reads them.
+        let selection = source.directory.as_ref().and_then(|_| Selection::new(source).ok());
+        Followed { asked: Asked { url: source.repo_url.clone(), revision }, reads: None, selection }
+    };
+    let project = if spec.project.is_empty() { "default" } else { &spec.project };
+    Route { project: project.to_owned(), sources: sources.iter().enumerate().map(followed).collect() }
 }
 
 /// What of an application asks for a look: everything but its status, the bookkeeping of the server, and the thread.
@@ -128,15 +155,18 @@ mod tests {
         let routes = Routes::default();
         for app in [app("shop", "shop", ""), app("shopping", "shopping", ""), app("apps", ".", "*argocd.yaml")] {
             assert!(routes.applied(&app));
+            let path = crate::plan::source::root(app["spec"]["source"]["path"].as_str().unwrap());
+            routes.learn(&ObjectKey::of(&app), vec![vec![path]]);
         }
+        assert!(routes.applied(&app("new", "new", "")), "nothing is known of it yet");
         let asked = Asked { url: "http://git/apps.git".into(), revision: "HEAD".into() };
         let names = |changed: &[&str]| {
             let changed: Vec<String> = changed.iter().map(|path| (*path).to_owned()).collect();
             routes.concerned(&asked, &changed).into_iter().map(|key| key.name).collect::<Vec<_>>()
         };
-        assert_eq!(names(&["shop/dev/application.yaml"]), ["shop"]);
-        assert_eq!(names(&["shop/argocd.yaml", "shopping/a.yaml"]), ["apps", "shop", "shopping"]);
-        assert_eq!(names(&["README.md"]), Vec::<String>::new());
+        assert_eq!(names(&["shop/dev/application.yaml"]), ["new", "shop"]);
+        assert_eq!(names(&["shop/argocd.yaml", "shopping/a.yaml"]), ["apps", "new", "shop", "shopping"]);
+        assert_eq!(names(&["README.md"]), ["new"]);
     }
 
     #[test]

@@ -47,7 +47,7 @@ struct Verdict {
 /// One operation under way.
 struct Sync<'a> {
     subject: &'a Subject,
-    revision: String,
+    revisions: Vec<String>,
     run: Run,
     hooks: BTreeMap<Task, Target>,
     written: Vec<(Key, Value)>,
@@ -78,7 +78,7 @@ fn recall(subject: &Subject, observed: &Observed, run: &mut Run) {
     if resources > 0 || run.retries > 0 || !run.is_recorded() {
         return;
     }
-    let cause = Thread::of_commit(&subject.valid.source.repo_url, &observed.revision).to_string();
+    let cause = Thread::of_commit(&subject.valid.first().repo_url, observed.revision()).to_string();
     let caused = |key: &Key| {
         let live = observed.live.get(key);
         live.and_then(|live| object::annotation(live, thread::ANNOTATION)) == Some(cause.as_str())
@@ -128,7 +128,7 @@ pub(crate) async fn run(subject: &Subject, observed: &mut Observed, mut run: Run
 impl<'a> Sync<'a> {
     fn new(subject: &'a Subject, observed: &Observed, run: Run) -> Self {
         let hooks = hooks_of(observed, &run);
-        Self { subject, revision: observed.revision.clone(), run, hooks, written: Vec::new() }
+        Self { subject, revisions: observed.revisions.clone(), run, hooks, written: Vec::new() }
     }
 
     async fn run_waves(mut self, observed: &mut Observed, options: &SyncOptions, mut waves: Vec<Wave>) -> Outcome {
@@ -185,7 +185,7 @@ impl<'a> Sync<'a> {
     }
 
     async fn run_wave(&self, observed: &Observed, options: &SyncOptions, wave: &Wave) -> Vec<Done> {
-        let cause = Thread::of_commit(&self.subject.valid.source.repo_url, &observed.revision);
+        let cause = Thread::of_commit(&self.subject.valid.first().repo_url, observed.revision());
         let rules = &self.subject.valid.spec.ignore_differences;
         let job = Job {
             respected: if options.has(RESPECT_IGNORED, "true") { rules } else { &[] },
@@ -232,12 +232,14 @@ impl<'a> Sync<'a> {
                 "Succeeded".clone_into(&mut resource.hook_phase);
             }
         }
-        let source = Some(self.subject.valid.source.clone());
+        let valid = &self.subject.valid;
+        let (revision, revisions) = valid.kept(&self.revisions);
+        let (source, sources) = (valid.single(), valid.several().to_vec());
         OperationState {
             operation: self.run.operation.clone(),
             phase: phase.to_owned(),
             message,
-            sync_result: Some(SyncResult { revision: self.revision.clone(), source, resources }),
+            sync_result: Some(SyncResult { revision, revisions, source, sources, resources }),
             started_at: self.run.started_at.clone(),
             finished_at: String::new(),
             retry_count: self.run.retries,

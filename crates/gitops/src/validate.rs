@@ -18,11 +18,11 @@ pub struct Validated {
     pub name: String,
     /// Its spec.
     pub spec: ApplicationSpec,
-    /// The source.
-    pub source: Source,
-    /// The revision to compare with: the pinned one, or the source's, or `HEAD`.
-    pub revision: String,
-    /// Whether a rollback pinned the revision.
+    /// The sources: one, unless the application has several.
+    pub sources: Vec<Source>,
+    /// The revision to compare each source with: the pinned one, or the source's, or `HEAD`.
+    pub revisions: Vec<String>,
+    /// Whether a rollback pinned the revisions.
     pub pinned: bool,
     /// The application's sync options.
     pub options: SyncOptions,
@@ -46,6 +46,40 @@ impl Validated {
     #[must_use]
     pub fn automated(&self) -> Option<&Automated> {
         self.policy().and_then(|policy| policy.automated.as_ref()).filter(|automated| automated.enabled != Some(false))
+    }
+
+    /// The source that the others are second to: what was deployed is known by it.
+    #[must_use]
+    pub fn first(&self) -> &Source {
+        self.sources.first().expect("an application without sources is not valid")
+    }
+
+    /// Whether the application has a list of sources, be it of one.
+    #[must_use]
+    pub fn has_several(&self) -> bool {
+        !self.spec.sources.is_empty()
+    }
+
+    /// The source, where there is no list of them, as statuses keep it.
+    #[must_use]
+    pub fn single(&self) -> Option<Source> {
+        (!self.has_several()).then(|| self.first().clone())
+    }
+
+    /// The list of sources, if there is one.
+    #[must_use]
+    pub fn several(&self) -> &[Source] {
+        if self.has_several() { &self.sources } else { &[] }
+    }
+
+    /// Commits as statuses keep them: one, or a list.
+    #[must_use]
+    pub fn kept(&self, revisions: &[String]) -> (String, Vec<String>) {
+        if self.has_several() {
+            (String::new(), revisions.to_vec())
+        } else {
+            (revisions.first().cloned().unwrap_or_default(), Vec::new())
+        }
     }
 
     /// The sync policy.
@@ -74,14 +108,10 @@ impl Validated {
 /// When the spec says too little, too much, or something that is not supported.
 pub fn application(app: &Value) -> Result<Validated, Invalid> {
     let spec: ApplicationSpec = part(app, "spec")?;
-    let source = source(&spec)?;
+    let sources = sources(&spec)?;
     destination(&spec.destination)?;
-    let pinned = object::annotation(app, argoproj::PINNED_REVISION).filter(|pinned| !pinned.is_empty());
-    let revision = match pinned {
-        Some(pinned) => pinned.to_owned(),
-        None if source.target_revision.is_empty() => "HEAD".to_owned(),
-        None => source.target_revision.clone(),
-    };
+    let pinned = pinned(app, sources.len());
+    let own = || sources.iter().map(|source| source.revision().to_owned()).collect();
     let policy = spec.sync_policy.clone().unwrap_or_default();
     let options = SyncOptions::new(&policy.sync_options);
     let operation = if app.get("operation").is_some_and(|operation| !operation.is_null()) {
@@ -92,16 +122,25 @@ pub fn application(app: &Value) -> Result<Validated, Invalid> {
     Ok(Validated {
         name: object::name(app).to_owned(),
         remarks: vain::application(app, &spec, operation.as_ref()),
-        revision,
+        revisions: pinned.clone().unwrap_or_else(own),
         pinned: pinned.is_some(),
         options,
         // A status that cannot be read was not written by a controller; it is written anew.
         status: part(app, "status").unwrap_or_default(),
         operation,
         refresh: object::annotation(app, argoproj::REFRESH).is_some(),
-        source,
+        sources,
         spec,
     })
+}
+
+/// The revisions that a rollback holds an application at, separated by commas; those of other sources than it has now do
+/// not count.
+#[must_use]
+pub fn pinned(app: &Value, sources: usize) -> Option<Vec<String>> {
+    let text = object::annotation(app, argoproj::PINNED_REVISION)?;
+    let pinned: Vec<String> = text.split(',').map(|revision| revision.trim().to_owned()).collect();
+    (pinned.len() == sources && pinned.iter().all(|revision| !revision.is_empty())).then_some(pinned)
 }
 
 /// The operation that an Application asks for, if it can be read.
@@ -119,19 +158,33 @@ fn part<T: serde::de::DeserializeOwned + Default>(app: &Value, field: &str) -> R
     }
 }
 
-fn source(spec: &ApplicationSpec) -> Result<Source, Invalid> {
-    let refuse = |message: &str| Err(Invalid(message.to_owned()));
+/// The sources; a list of them wins over a single one, as upstream.
+fn sources(spec: &ApplicationSpec) -> Result<Vec<Source>, Invalid> {
     if spec.source_hydrator.is_some() {
-        return refuse("spec.sourceHydrator is not supported yet; use spec.source");
+        return Err(Invalid("spec.sourceHydrator is not supported yet; use spec.source".to_owned()));
     }
-    if !spec.sources.is_empty() {
-        return refuse("spec.sources is not supported yet; use one application per source with spec.source");
+    if spec.sources.is_empty() {
+        let source = spec.source.clone().unwrap_or_default();
+        check_source("spec.source", &source)?;
+        return Ok(vec![source]);
     }
-    let Some(source) = spec.source.clone().filter(|source| !source.repo_url.is_empty()) else {
-        return refuse("spec.source.repoURL is required");
-    };
-    if source.path.is_empty() && source.chart.is_empty() {
-        return refuse("spec.source.repoURL and either spec.source.path or spec.source.chart are required");
+    for (index, source) in spec.sources.iter().enumerate() {
+        check_source(&format!("spec.sources[{index}]"), source)?;
+    }
+    if !spec.sources.iter().any(Source::has_manifests) {
+        let message = "spec.sources has only sources with ref; give one of them a path or a chart";
+        return Err(Invalid(message.to_owned()));
+    }
+    Ok(spec.sources.clone())
+}
+
+fn check_source(place: &str, source: &Source) -> Result<(), Invalid> {
+    let refuse = |message: String| Err(Invalid(message));
+    if source.repo_url.is_empty() {
+        return refuse(format!("{place}.repoURL is required"));
+    }
+    if source.path.is_empty() && source.chart.is_empty() && source.reference.is_empty() {
+        return refuse(format!("{place}.repoURL and either {place}.path or {place}.chart are required"));
     }
     let tool = [
         (!source.chart.is_empty(), "chart"),
@@ -140,8 +193,8 @@ fn source(spec: &ApplicationSpec) -> Result<Source, Invalid> {
         (source.plugin.is_some(), "plugin"),
     ];
     match tool.iter().find(|(used, _)| *used) {
-        Some((_, field)) => refuse(&format!("spec.source.{field} is not supported yet; commit the rendered manifests")),
-        None => Ok(source),
+        Some((_, field)) => refuse(format!("{place}.{field} is not supported yet; commit the rendered manifests")),
+        None => Ok(()),
     }
 }
 
@@ -172,7 +225,9 @@ pub fn project(valid: &Validated, project: Option<&Value>) -> Result<AppProjectS
         );
         return Err(Invalid(message));
     }
-    project::check_source(name, &spec, &valid.source.repo_url).map_err(Invalid)?;
+    for source in &valid.sources {
+        project::check_source(name, &spec, &source.repo_url).map_err(Invalid)?;
+    }
     project::check_destination(name, &spec, &valid.spec.destination).map_err(Invalid)?;
     Ok(spec)
 }
@@ -209,12 +264,23 @@ mod tests {
     }
 
     #[test]
+    fn several_sources_win_over_one() {
+        let spec = json!({"destination": {"name": "dev"}, "source": {"repoURL": "r", "path": "."}, "sources": [
+            {"repoURL": "a", "path": "x", "targetRevision": "v1"}, {"repoURL": "b", "ref": "values"}]});
+        let valid = application(&app(spec)).unwrap();
+        assert_eq!(valid.revisions, ["v1", "HEAD"]);
+        assert!(valid.has_several() && valid.sources[0].has_manifests() && !valid.sources[1].has_manifests());
+        let spec = json!({"destination": {"name": "dev"}, "sources": [{"repoURL": "b", "ref": "values"}]});
+        assert!(application(&app(spec)).unwrap_err().to_string().contains("only sources with ref"));
+    }
+
+    #[test]
     fn a_pin_wins_over_the_target_revision() {
         let mut app = app(
             json!({"destination": {"name": "dev"}, "source": {"repoURL": "r", "path": ".", "targetRevision": "main"}}),
         );
-        assert_eq!(application(&app).unwrap().revision, "main");
+        assert_eq!(application(&app).unwrap().revisions, ["main"]);
         object::set_annotation(&mut app, argoproj::PINNED_REVISION, "abc");
-        assert_eq!(application(&app).unwrap().revision, "abc");
+        assert_eq!(application(&app).unwrap().revisions, ["abc"]);
     }
 }

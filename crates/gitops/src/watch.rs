@@ -18,7 +18,7 @@ use crate::routes::Routes;
 /// Wakes applications.
 pub(crate) struct Watcher {
     queue: WorkQueue<ObjectKey>,
-    routes: Routes,
+    routes: Arc<Routes>,
     revisions: Arc<Revisions>,
     repositories: Repositories,
     namespace: String,
@@ -27,11 +27,12 @@ pub(crate) struct Watcher {
 impl Watcher {
     pub(crate) fn new(
         queue: WorkQueue<ObjectKey>,
+        routes: Arc<Routes>,
         revisions: Arc<Revisions>,
         repositories: Repositories,
         namespace: String,
     ) -> Self {
-        Self { queue, routes: Routes::default(), revisions, repositories, namespace }
+        Self { queue, routes, revisions, repositories, namespace }
     }
 
     /// The key of a changed application, if the change asks for a look.

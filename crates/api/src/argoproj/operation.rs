@@ -31,6 +31,9 @@ pub struct SyncOperation {
     /// The revision to sync to; empty is the application's own.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub revision: String,
+    /// The revision of each of several sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<String>,
     /// Deletes what is no longer in the source.
     #[serde(skip_serializing_if = "is_false")]
     pub prune: bool,
@@ -46,12 +49,27 @@ pub struct SyncOperation {
     /// A source instead of the application's; kept as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// Sources instead of the application's; kept as they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// How often automated self-healing has tried this revision.
     #[serde(skip_serializing_if = "is_zero")]
     pub auto_heal_attempts_count: i64,
     /// Apply or hook strategy; kept as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_strategy: Option<Value>,
+}
+
+impl SyncOperation {
+    /// The revision asked for of each source; empty where none is.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        if self.revisions.is_empty() { one(&self.revision) } else { self.revisions.clone() }
+    }
+}
+
+fn one(revision: &str) -> Vec<String> {
+    Some(revision.to_owned()).filter(|revision| !revision.is_empty()).into_iter().collect()
 }
 
 /// `SyncOperationResource`.

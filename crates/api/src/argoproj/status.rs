@@ -30,9 +30,12 @@ pub struct ApplicationStatus {
     /// When the status last changed through a comparison.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reconciled_at: String,
-    /// `Directory`.
+    /// `Directory`, `Kustomize`, `Helm` or `Plugin`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub source_type: String,
+    /// The same of each of several sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source_types: Vec<String>,
     /// Images and links.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
@@ -50,6 +53,9 @@ pub struct SyncStatus {
     /// Commit compared with.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub revision: String,
+    /// Commits compared with, where there are several sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<String>,
     /// What was compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compared_to: Option<ComparedTo>,
@@ -62,6 +68,9 @@ pub struct ComparedTo {
     /// The source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// The sources, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// The destination.
     pub destination: Destination,
     /// The fields left out.
@@ -125,6 +134,9 @@ pub struct RevisionHistory {
     /// Commit.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub revision: String,
+    /// Commits, where there are several sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<String>,
     /// When the sync ended.
     pub deployed_at: String,
     /// When it began.
@@ -133,6 +145,9 @@ pub struct RevisionHistory {
     /// From where.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// From where, if from several sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// By whom.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initiated_by: Option<Initiator>,
@@ -166,14 +181,46 @@ pub struct OperationState {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SyncResult {
-    /// Commit.
+    /// Commit; empty where there are several sources.
     pub revision: String,
+    /// Commits, where there are several sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<String>,
     /// From where.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// From where, if from several sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// What became of each resource.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<ResourceResult>,
+}
+
+impl SyncStatus {
+    /// The commits compared with, one for each source.
+    #[must_use]
+    pub fn all_revisions(&self) -> Vec<&str> {
+        all(&self.revision, &self.revisions)
+    }
+}
+
+impl SyncResult {
+    /// The commits, one for each source.
+    #[must_use]
+    pub fn all_revisions(&self) -> Vec<&str> {
+        all(&self.revision, &self.revisions)
+    }
+
+    /// The sources; empty if they were not recorded.
+    #[must_use]
+    pub fn all_sources(&self) -> &[Source] {
+        if self.sources.is_empty() { self.source.as_slice() } else { &self.sources }
+    }
+}
+
+fn all<'a>(one: &'a str, several: &'a [String]) -> Vec<&'a str> {
+    if several.is_empty() { vec![one] } else { several.iter().map(String::as_str).collect() }
 }
 
 /// `ResourceResult`.

@@ -1,7 +1,7 @@
 //! `mainstay app sync|history|rollback`: writes an operation on the Application, as `argocd` does, and waits for it.
 //! It must not sync anything itself.
 
-use mainstay_api::argoproj::PINNED_REVISION;
+use mainstay_api::argoproj::{self, PINNED_REVISION};
 use mainstay_apimachinery::object;
 use serde_json::{Value, json};
 
@@ -45,12 +45,14 @@ async fn sync(common: &Common, connection: &Connection, arguments: AppSync) -> R
 async fn rollback(common: &Common, connection: &Connection, arguments: AppRollback) -> Result<(), Error> {
     let application = connection.application(&arguments.app).await?;
     let entry = chosen(&application, arguments.id)?;
-    let revision = entry.get("revision").and_then(Value::as_str).unwrap_or_default();
-    let mut patch = operation(json!({"prune": true, "revision": revision}));
-    patch["metadata"] = json!({"annotations": {PINNED_REVISION: revision}});
+    let revisions = argoproj::revisions(&entry);
+    let asked = if entry.get("revisions").is_some() { json!(revisions) } else { Value::Null };
+    let mut patch = operation(json!({"prune": true, "revision": entry.get("revision"), "revisions": asked}));
+    patch["metadata"] = json!({"annotations": {PINNED_REVISION: revisions.join(",")}});
     start(common, connection, &application, &patch, arguments.no_wait).await?;
     if common.output == crate::arguments::Format::Text {
-        say!("{} stays at {} until `mainstay app sync {} --release`.", arguments.app, short(revision), arguments.app);
+        let at = short(&revisions);
+        say!("{} stays at {at} until `mainstay app sync {} --release`.", arguments.app, arguments.app);
     }
     Ok(())
 }
@@ -59,11 +61,10 @@ async fn rollback(common: &Common, connection: &Connection, arguments: AppRollba
 fn chosen(application: &Value, id: Option<i64>) -> Result<Value, Error> {
     let name = object::name(application);
     let entries = entries(application);
-    let revision_of = |entry: &Value| entry.get("revision").and_then(Value::as_str).map(str::to_owned);
-    let newest = entries.last().and_then(revision_of);
+    let newest = entries.last().map(argoproj::revisions);
     let found = match id {
         Some(id) => entries.iter().find(|entry| entry.get("id").and_then(Value::as_i64) == Some(id)),
-        None => entries.iter().rev().find(|entry| revision_of(entry) != newest),
+        None => entries.iter().rev().find(|entry| Some(argoproj::revisions(entry)) != newest),
     };
     found.cloned().ok_or_else(|| match id {
         Some(id) => Error::Refused(format!("{name} has no deployment {id}; `mainstay app history {name}` lists them")),
@@ -122,7 +123,7 @@ fn history_row(entry: &Value) -> Vec<String> {
     let automated = entry.pointer("/initiatedBy/automated").and_then(Value::as_bool) == Some(true);
     vec![
         entry.get("id").map(ToString::to_string).unwrap_or_default(),
-        short(&text("/revision")),
+        short(&argoproj::revisions(entry)),
         text("/deployedAt"),
         age(&text("/deployedAt"), now),
         if automated { "automated sync".to_owned() } else { text("/initiatedBy/username") },
@@ -133,8 +134,9 @@ fn entries(application: &Value) -> Vec<Value> {
     application.pointer("/status/history").and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
-fn short(revision: &str) -> String {
-    revision.chars().take(7).collect()
+fn short(revisions: &[&str]) -> String {
+    let short: Vec<&str> = revisions.iter().map(|revision| revision.get(..7).unwrap_or(revision)).collect();
+    short.join(", ")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::StreamExt;
 use jiff::Timestamp;
 use kube::runtime::watcher::Event;
+use mainstay_api::argoproj;
 use mainstay_apimachinery::object;
 use serde_json::{Value, json};
 
@@ -104,10 +105,16 @@ fn row(application: &Value, now: Timestamp) -> Vec<String> {
         text("/spec/destination/namespace"),
         paint::status(&text("/status/sync/status")),
         paint::status(&text("/status/health/status")),
-        text("/status/sync/revision").chars().take(7).collect(),
+        application.pointer("/status/sync").map(short).unwrap_or_default(),
         images(application),
         age(&text("/metadata/creationTimestamp"), now),
     ]
+}
+
+/// The commits, seven letters of each.
+fn short(sync: &Value) -> String {
+    let revisions = argoproj::revisions(sync);
+    revisions.iter().map(|revision| revision.get(..7).unwrap_or(revision)).collect::<Vec<_>>().join(", ")
 }
 
 /// The images without their registry and path, at most two.

@@ -1,5 +1,6 @@
 //! `mainstay status`: is an application, or a commit, live? It must not judge that: the Application says it.
 
+use mainstay_api::argoproj;
 use mainstay_apimachinery::object;
 use serde_json::{Value, json};
 
@@ -42,8 +43,14 @@ fn print_application(application: &Value) {
     let text = |pointer: &str| application.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let line = |name: &str, value: String| say!("{} {value}", paint::faint(&format!("{name:<10}")));
     line("name", paint::strong(object::name(application)));
-    line("source", format!("{} {}", text("/spec/source/repoURL"), text("/spec/source/path")));
-    line("sync", format!("{} {}", paint::status(text("/status/sync/status")), text("/status/sync/revision")));
+    let several = array(application, "/spec/sources");
+    let one = application.pointer("/spec/source").into_iter().filter(|_| several.is_empty());
+    for source in one.chain(several) {
+        let text = |field: &str| source.get(field).and_then(Value::as_str).unwrap_or_default();
+        line("source", format!("{} {}", text("repoURL"), text("path")));
+    }
+    let revisions = revisions(application).join(", ");
+    line("sync", format!("{} {revisions}", paint::status(text("/status/sync/status"))));
     line("health", format!("{} {}", paint::status(text("/status/health/status")), text("/status/health/message")));
     line(
         "operation",
@@ -56,6 +63,10 @@ fn print_application(application: &Value) {
     say!();
     let rows: Vec<_> = array(application, "/status/resources").iter().map(resource_row).collect();
     output::table(&["KIND", "NAMESPACE", "NAME", "SYNC", "HEALTH"], &rows);
+}
+
+fn revisions(application: &Value) -> Vec<&str> {
+    application.pointer("/status/sync").map(argoproj::revisions).unwrap_or_default()
 }
 
 fn resource_row(resource: &Value) -> Vec<String> {
@@ -76,10 +87,10 @@ fn commit_status(common: &Common, applications: &[Value], commit: &str) -> Resul
     };
     let found: Vec<_> = applications
         .iter()
-        .filter(|application| text(application, "/status/sync/revision").starts_with(commit))
+        .filter(|application| revisions(application).iter().any(|revision| revision.starts_with(commit)))
         .map(|application| {
             json!({
-                "name": object::name(application), "revision": text(application, "/status/sync/revision"),
+                "name": object::name(application), "revision": revisions(application).join(", "),
                 "sync": text(application, "/status/sync/status"), "health": text(application, "/status/health/status"),
             })
         })

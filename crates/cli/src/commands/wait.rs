@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kube::runtime::watcher::Event;
+use mainstay_api::argoproj;
 use mainstay_apimachinery::object;
 use serde_json::Value;
 
@@ -36,15 +37,15 @@ pub(crate) async fn run(common: &Common, connection: &Connection, wait: AppWait)
 /// Synced to a commit, healthy, and nothing under way.
 fn is_live(application: &Value, revision: &str) -> bool {
     let status = &application["status"];
-    let at = status["sync"]["revision"].as_str().is_some_and(|at| at.starts_with(revision));
+    let at = argoproj::revisions(&status["sync"]).iter().any(|at| at.starts_with(revision));
     let busy = application.get("operation").is_some() || status["operationState"]["phase"] == "Running";
     at && !busy && status["sync"]["status"] == "Synced" && status["health"]["status"] == "Healthy"
 }
 
 fn state(application: &Value) -> String {
     let text = |pointer: &str| application.pointer(pointer).and_then(Value::as_str).unwrap_or("Unknown");
-    let revision = text("/status/sync/revision");
-    let revision = revision.get(..7).unwrap_or(revision);
+    let revisions = application.pointer("/status/sync").map(argoproj::revisions).unwrap_or_default();
+    let revision = revisions.first().map_or("Unknown", |revision| revision.get(..7).unwrap_or(revision));
     format!("{} and {} at {revision}", text("/status/sync/status"), text("/status/health/status"))
 }
 

@@ -1,5 +1,5 @@
-//! Desired resources of an application at a commit. A commit that changes none of its files costs one tree lookup,
-//! and a file that did not change is not parsed again.
+//! Desired resources of an application at its sources' commits. A commit that changes nothing they read costs a look at
+//! the ids of what they read, and a file that did not change is not parsed again.
 //! It must not know what is live.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -31,33 +31,68 @@ pub(crate) struct Sources {
 /// Whose desired resources are asked for.
 pub(crate) struct Ask<'a> {
     pub(crate) app: &'a ObjectKey,
-    pub(crate) source: &'a Source,
+    pub(crate) sources: &'a [Source],
     pub(crate) destination: &'a Destination,
     pub(crate) project: (&'a str, &'a AppProjectSpec),
     pub(crate) cluster: &'a Context,
 }
 
-/// What is remembered of an application's source between two looks.
+/// What is remembered of an application's sources between two looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
+    sources: Vec<SeenSource>,
+    /// Of what all sources hold, and of everything that says how it is read.
+    fingerprint: u64,
+    /// Of everything that says how sources are read.
+    identity: u64,
+}
+
+/// What is remembered of one source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct SeenSource {
     /// The commit last looked at.
     sha: String,
-    /// The commit that last changed its files, as far as it was seen.
+    /// The commit that last changed what is read, as far as it was seen.
     revision: String,
-    /// The directory's id at that commit.
-    tree: Option<String>,
-    /// Of the files and of everything that says how they are read.
+    /// Paths that were read, or looked for.
+    reads: Vec<String>,
+    /// Their ids at that commit.
+    ids: Vec<Option<String>>,
+    /// Of what was read.
     fingerprint: u64,
-    /// Of everything that says how they are read.
-    identity: u64,
+    /// The tool that read it.
+    tool: &'static str,
 }
 
 /// Desired resources.
 pub(crate) struct Desired {
-    /// The commit they stand for: the last one that changed them, as far as it was seen.
-    pub(crate) revision: String,
+    /// The commits they stand for, one for each source: the last one that changed them, as far as it was seen.
+    pub(crate) revisions: Vec<String>,
+    /// What reads each source, as upstream calls it.
+    pub(crate) tools: Vec<&'static str>,
     pub(crate) targets: Arc<Targets>,
     pub(crate) seen: Seen,
+}
+
+impl Seen {
+    /// The paths that each source reads.
+    pub(crate) fn reads(&self) -> Vec<Vec<String>> {
+        self.sources.iter().map(|source| source.reads.clone()).collect()
+    }
+
+    fn desired(self, targets: Arc<Targets>) -> Desired {
+        let revisions = self.sources.iter().map(|source| source.revision.clone()).collect();
+        let tools = self.sources.iter().map(|source| source.tool).collect();
+        Desired { revisions, tools, targets, seen: self }
+    }
+}
+
+/// One source at a commit, read but not parsed.
+struct Read<'a> {
+    source: &'a Source,
+    /// `None` if it has no manifests of its own.
+    files: Option<(Tree, Selection)>,
+    seen: SeenSource,
 }
 
 impl Sources {
@@ -70,34 +105,47 @@ impl Sources {
         self.targets.forget(app);
     }
 
-    /// The desired resources at a commit; `seen` is what an earlier look returned.
-    pub(crate) async fn desired(&self, ask: &Ask<'_>, sha: &str, seen: Option<&Seen>) -> Result<Desired, Error> {
-        let selection = Selection::new(ask.source).map_err(Error::Pattern)?;
+    /// The desired resources at a commit of each source; `seen` is what an earlier look returned.
+    pub(crate) async fn desired(&self, ask: &Ask<'_>, shas: &[String], seen: Option<&Seen>) -> Result<Desired, Error> {
         let identity = identity(ask);
-        let seen = seen.filter(|seen| seen.identity == identity);
-        let mut tree = None;
-        if let Some(seen) = seen {
-            tree = if seen.sha == sha { seen.tree.clone() } else { self.tree_id(ask, sha, selection.root()).await? };
-            if tree == seen.tree
-                && let Some(targets) = self.known(ask.app, seen.fingerprint)
-            {
-                let seen = Seen { sha: sha.to_owned(), ..seen.clone() };
-                return Ok(Desired { revision: seen.revision.clone(), targets, seen });
+        let seen = seen.filter(|seen| seen.identity == identity && seen.sources.len() == shas.len());
+        if let Some(seen) = seen
+            && let Some(targets) = self.known(ask.app, seen.fingerprint)
+            && let Some(moved) = self.unchanged(ask, shas, seen).await?
+        {
+            return Ok(moved.desired(targets));
+        }
+        let mut reads = Vec::new();
+        for (index, (source, sha)) in ask.sources.iter().zip(shas).enumerate() {
+            let mut read = self.read(source, sha).await?;
+            let before = seen.and_then(|seen| seen.sources.get(index));
+            if let Some(before) = before.filter(|before| before.fingerprint == read.seen.fingerprint) {
+                read.seen.revision.clone_from(&before.revision);
             }
+            reads.push(read);
         }
-        if tree.is_none() {
-            tree = self.tree_id(ask, sha, selection.root()).await?;
-        }
-        let files = self.read(ask, sha, &selection).await?;
-        let fingerprint = fingerprint(identity, &files);
-        let unchanged = seen.filter(|seen| seen.fingerprint == fingerprint);
-        let revision = unchanged.map_or(sha, |seen| &seen.revision).to_owned();
+        let fingerprint = fingerprint(identity, &reads);
         let targets = match self.known(ask.app, fingerprint) {
             Some(targets) => targets,
-            None => self.render(ask, &files, &selection, fingerprint).await?,
+            None => self.targets(ask, &reads, fingerprint).await?,
         };
-        let seen = Seen { sha: sha.to_owned(), revision: revision.clone(), tree, fingerprint, identity };
-        Ok(Desired { revision, targets, seen })
+        let sources = reads.into_iter().map(|read| read.seen).collect();
+        Ok(Seen { sources, fingerprint, identity }.desired(targets))
+    }
+
+    /// The same as before at newer commits; `None` if something changed that is read.
+    async fn unchanged(&self, ask: &Ask<'_>, shas: &[String], seen: &Seen) -> Result<Option<Seen>, Error> {
+        let mut moved = seen.clone();
+        for ((source, sha), before) in ask.sources.iter().zip(shas).zip(&mut moved.sources) {
+            if before.sha == *sha {
+                continue;
+            }
+            if self.ids(source, sha, &before.reads).await? != before.ids {
+                return Ok(None);
+            }
+            before.sha.clone_from(sha);
+        }
+        Ok(Some(moved))
     }
 
     /// Remembered targets; not those with unknown kinds, which may be served by now.
@@ -107,28 +155,37 @@ impl Sources {
         (known == fingerprint && !unsettled).then_some(targets)
     }
 
-    async fn tree_id(&self, ask: &Ask<'_>, sha: &str, root: &str) -> Result<Option<String>, Error> {
-        if root.is_empty() {
-            return Ok(Some(sha.to_owned()));
+    async fn ids(&self, source: &Source, sha: &str, paths: &[String]) -> Result<Vec<Option<String>>, Error> {
+        let ids = self.repositories.path_oids(&source.repo_url, sha, paths).await;
+        ids.map_err(|error| failed(source, sha, error))
+    }
+
+    async fn read<'a>(&self, source: &'a Source, sha: &str) -> Result<Read<'a>, Error> {
+        let mut seen = SeenSource { sha: sha.to_owned(), revision: sha.to_owned(), ..SeenSource::default() };
+        if !source.has_manifests() {
+            return Ok(Read { source, files: None, seen });
         }
-        self.repositories.tree_oid(&ask.source.repo_url, sha, root).await.map_err(|source| failed(ask, sha, source))
+        let selection = Selection::new(source).map_err(Error::Pattern)?;
+        let (url, root, wanted) = (&source.repo_url, selection.root().to_owned(), selection.clone());
+        let tree = self.repositories.tree_where(url, sha, &root, move |path| wanted.wants(path)).await;
+        let tree = tree.map_err(|error| failed(source, sha, error))?;
+        seen.reads = vec![root];
+        seen.ids = self.ids(source, sha, &seen.reads).await?;
+        seen.fingerprint = fingerprint_of_files(&tree);
+        seen.tool = "Directory";
+        Ok(Read { source, files: Some((tree, selection)), seen })
     }
 
-    async fn read(&self, ask: &Ask<'_>, sha: &str, selection: &Selection) -> Result<Tree, Error> {
-        let (url, root, wanted) = (&ask.source.repo_url, selection.root().to_owned(), selection.clone());
-        let read = self.repositories.tree_where(url, sha, &root, move |path| wanted.wants(path)).await;
-        read.map_err(|source| failed(ask, sha, source))
-    }
-
-    async fn render(
-        &self,
-        ask: &Ask<'_>,
-        tree: &Tree,
-        selection: &Selection,
-        fingerprint: u64,
-    ) -> Result<Arc<Targets>, Error> {
-        let bytes: usize = tree.files.iter().map(|file| file.bytes.len()).sum();
-        let (manifests, problems) = self.manifests(ask, tree, selection, bytes);
+    async fn targets(&self, ask: &Ask<'_>, reads: &[Read<'_>], fingerprint: u64) -> Result<Arc<Targets>, Error> {
+        let (mut manifests, mut problems, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for read in reads {
+            let Some((tree, selection)) = &read.files else { continue };
+            let size: usize = tree.files.iter().map(|file| file.bytes.len()).sum();
+            let (found, wrong) = self.manifests(read.source, tree, selection, size);
+            manifests.extend(found);
+            problems.extend(wrong);
+            bytes += size;
+        }
         let served = scopes(ask.cluster, &manifests).await?;
         let (name, spec) = ask.project;
         let permits = |key: &Key| project::check_resource(name, spec, key, ask.destination);
@@ -142,7 +199,7 @@ impl Sources {
 
     fn manifests(
         &self,
-        ask: &Ask<'_>,
+        source: &Source,
         tree: &Tree,
         selection: &Selection,
         bytes: usize,
@@ -151,7 +208,7 @@ impl Sources {
             return (Vec::new(), vec![problem]);
         }
         let paths = tree.files.iter().map(|file| file.path.as_str());
-        if ask.source.directory.is_none()
+        if source.directory.is_none()
             && let Some(problem) = source::other_tool(paths, selection.root())
         {
             return (Vec::new(), vec![problem]);
@@ -178,9 +235,9 @@ impl Sources {
     }
 }
 
-fn failed(ask: &Ask<'_>, sha: &str, source: mainstay_git::Error) -> Error {
+fn failed(read: &Source, sha: &str, source: mainstay_git::Error) -> Error {
     let short = sha.get(..7).unwrap_or(sha);
-    Error::Source { place: format!("path {:?} of {} at {short}", ask.source.path, ask.source.repo_url), source }
+    Error::Source { place: format!("path {:?} of {} at {short}", read.path, read.repo_url), source }
 }
 
 fn skipped(skipped: &Skipped) -> Problem {
@@ -204,24 +261,28 @@ async fn scopes(cluster: &Context, manifests: &[Manifest]) -> Result<Scopes, Err
     Ok(scopes)
 }
 
+/// How everything is read; not what is read, nor at which commit.
 fn identity(ask: &Ask<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let directory = ask.source.directory.as_ref();
-    (
-        &ask.source.repo_url,
-        &ask.source.path,
-        directory.map(|directory| {
-            (directory.recurse, &directory.include, &directory.exclude, directory.disable_extension_filter)
-        }),
-    )
-        .hash(&mut hasher);
+    for source in ask.sources {
+        let how = Source { target_revision: String::new(), ..source.clone() };
+        format!("{how:?}").hash(&mut hasher);
+    }
     (&ask.destination.namespace, &ask.cluster.cluster, ask.project.0, format!("{:?}", ask.project.1)).hash(&mut hasher);
     hasher.finish()
 }
 
-fn fingerprint(identity: u64, tree: &Tree) -> u64 {
+fn fingerprint(identity: u64, reads: &[Read<'_>]) -> u64 {
     let mut hasher = DefaultHasher::new();
     identity.hash(&mut hasher);
+    for read in reads {
+        read.seen.fingerprint.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn fingerprint_of_files(tree: &Tree) -> u64 {
+    let mut hasher = DefaultHasher::new();
     for file in &tree.files {
         (&file.path, &file.oid).hash(&mut hasher);
     }

@@ -24,10 +24,10 @@ pub struct Input<'a> {
     pub automated: Option<&'a Automated>,
     /// The comparison.
     pub comparison: &'a Comparison,
-    /// The commit compared with.
-    pub revision: &'a str,
-    /// The source compared with.
-    pub source: &'a Source,
+    /// The commit of each source compared with.
+    pub revisions: &'a [String],
+    /// The sources compared with.
+    pub sources: &'a [Source],
     /// The last operation.
     pub last: Option<&'a OperationState>,
     /// Whether something that a failed attempt may have failed for has changed, such as a kind that is served now.
@@ -102,12 +102,14 @@ fn wipes_out(comparison: &Comparison) -> bool {
 fn attempted<'a>(input: &Input<'a>) -> Option<&'a OperationState> {
     let last = input.last.filter(|last| !input.changed_since || last.phase == "Succeeded")?;
     let result = last.sync_result.as_ref()?;
-    let same = result.revision == input.revision && result.source.as_ref().is_none_or(|source| source == input.source);
+    let sources = result.all_sources();
+    let same = result.all_revisions() == input.revisions && (sources.is_empty() || sources == input.sources);
     same.then_some(last)
 }
 
 fn failed_before(input: &Input<'_>, last: &OperationState) -> Decision {
-    let short = input.revision.get(..7).unwrap_or(input.revision);
+    let short: Vec<&str> = input.revisions.iter().map(|revision| revision.get(..7).unwrap_or(revision)).collect();
+    let short = short.join(", ");
     Decision::Refuse(format!(
         "the sync to {short} failed and is not tried again before something changes: {}",
         last.message

@@ -25,6 +25,8 @@ pub fn entry(state: &OperationState) -> RevisionHistory {
         id: 0,
         revision: result.revision,
         source: result.source,
+        revisions: result.revisions,
+        sources: result.sources,
         deployed_at: state.finished_at.clone(),
         deploy_started_at: state.started_at.clone(),
         initiated_by: state.operation.initiated_by.clone(),

@@ -76,14 +76,15 @@ impl Run {
     }
 }
 
-/// The revision that an asked-for or running operation wants, if it wants one of its own.
+/// The revisions that an asked-for or running operation wants, one for each source, if it wants any of its own.
 #[must_use]
-pub fn revision(valid: &Validated) -> Option<&str> {
+pub fn revisions(valid: &Validated) -> Option<Vec<String>> {
     let asked = match &valid.operation {
         Some(operation) => Some(operation),
         None => running(valid).map(|state| &state.operation).filter(|operation| !is_automated(operation)),
     };
-    asked?.sync.as_ref().map(|sync| sync.revision.as_str()).filter(|revision| !revision.is_empty())
+    let asked = asked?.sync.as_ref()?.asked();
+    (asked.len() == valid.sources.len()).then_some(asked)
 }
 
 fn is_automated(operation: &Operation) -> bool {
@@ -104,7 +105,7 @@ pub fn next(valid: &Validated, input: &autosync::Input<'_>) -> Turn {
         return run(operation.clone());
     }
     match running(valid) {
-        Some(state) if !input.supersedes || !superseded(state, input.revision) => resume(valid, state, input.now),
+        Some(state) if !input.supersedes || !superseded(state, input.revisions) => resume(valid, state, input.now),
         Some(state) if !hook_time_left(state, input).is_zero() => Turn::Wait(hook_time_left(state, input)),
         Some(state) => match automated(&autosync::Input { last: None, ..input.clone() }) {
             // The newer commit asks for nothing: what was begun is done, and has only to be said so.
@@ -120,13 +121,15 @@ fn run(operation: Operation) -> Turn {
 }
 
 fn automated(input: &autosync::Input<'_>) -> Turn {
+    let several = input.revisions.len() > 1;
     match autosync::decide(input) {
         Decision::Nothing => Turn::Nothing,
         Decision::Wait(delay) => Turn::Wait(delay),
         Decision::Refuse(message) => Turn::Refuse(message),
         Decision::Start { prune, heal_attempt } => run(Operation {
             sync: Some(SyncOperation {
-                revision: input.revision.to_owned(),
+                revision: if several { String::new() } else { input.revisions.concat() },
+                revisions: if several { input.revisions.to_vec() } else { Vec::new() },
                 prune,
                 auto_heal_attempts_count: heal_attempt,
                 ..SyncOperation::default()
@@ -138,9 +141,9 @@ fn automated(input: &autosync::Input<'_>) -> Turn {
 }
 
 /// An automated operation gives way to a newer commit, instead of holding it up until it is done.
-fn superseded(state: &OperationState, revision: &str) -> bool {
-    let own = state.operation.sync.as_ref().map_or("", |sync| sync.revision.as_str());
-    is_automated(&state.operation) && own != revision
+fn superseded(state: &OperationState, revisions: &[String]) -> bool {
+    let own = state.operation.sync.as_ref().map(SyncOperation::asked).unwrap_or_default();
+    is_automated(&state.operation) && own != revisions
 }
 
 /// How long a newer commit waits for the hooks of a running operation: they are not cut short lightly.

@@ -55,7 +55,8 @@ pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) 
         operation_state: operation.or_else(|| old.operation_state.clone()),
         conditions: conditions(&old.conditions, found, &now),
         reconciled_at: old.reconciled_at.clone(),
-        source_type: "Directory".to_owned(),
+        source_type: if subject.valid.has_several() { String::new() } else { observed.tools.concat() },
+        source_types: observed.tools.iter().filter(|_| subject.valid.has_several()).map(ToString::to_string).collect(),
         summary: Some(summary(observed)),
         controller_namespace: subject.key.namespace.clone(),
     };
@@ -93,11 +94,14 @@ pub(crate) fn differs_in_detail(old: &ApplicationStatus, new: &ApplicationStatus
 
 fn sync(subject: &Subject, observed: &Observed) -> SyncStatus {
     let valid = &subject.valid;
+    let (revision, revisions) = valid.kept(&observed.revisions);
     SyncStatus {
         status: observed.comparison.sync.to_string(),
-        revision: observed.revision.clone(),
+        revision,
+        revisions,
         compared_to: Some(ComparedTo {
-            source: Some(valid.source.clone()),
+            source: valid.single(),
+            sources: valid.several().to_vec(),
             destination: valid.spec.destination.clone(),
             ignore_differences: valid.spec.ignore_differences.clone(),
         }),
@@ -187,12 +191,11 @@ fn join(messages: &[String]) -> String {
 /// Says so while a rollback holds the application.
 fn pin(subject: &Subject) -> Option<(&'static str, String)> {
     let valid = &subject.valid;
-    let target = &valid.source.target_revision;
     let message = || {
         format!(
             "held at revision {} by a rollback; remove annotation mainstay.dev/pinned-revision to follow {} again",
-            valid.revision,
-            if target.is_empty() { "HEAD" } else { target },
+            valid.revisions.join(", "),
+            valid.first().revision(),
         )
     };
     valid.pinned.then(|| ("PinnedRevisionWarning", message()))

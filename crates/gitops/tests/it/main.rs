@@ -17,5 +17,6 @@ mod pushes;
 mod rollback;
 mod scale;
 mod self_heal;
+mod several_sources;
 mod sync_options;
 mod sync_waves;

@@ -1,6 +1,7 @@
 //! An application as one line of a list.
 //! It must not look beyond the argoproj.io Application itself.
 
+use mainstay_api::argoproj;
 use mainstay_apimachinery::object;
 use serde::Serialize;
 use serde_json::Value;
@@ -64,6 +65,8 @@ impl Summary {
 #[must_use]
 pub fn summary(application: &Value, control: &str) -> Summary {
     let (spec, status) = (&application["spec"], &application["status"]);
+    // Of several sources the first stands for all, as a commit of it does for what was deployed.
+    let source = if spec["sources"][0].is_object() { &spec["sources"][0] } else { &spec["source"] };
     let images = status["summary"]["images"].as_array().into_iter().flatten();
     let history = status["history"].as_array().and_then(|history| history.last());
     Summary {
@@ -76,9 +79,9 @@ pub fn summary(application: &Value, control: &str) -> Summary {
         health_message: text(&status["health"]["message"]).to_owned(),
         sync: status["sync"]["status"].as_str().unwrap_or("Unknown").to_owned(),
         operation: text(&status["operationState"]["phase"]).to_owned(),
-        revision: text(&status["sync"]["revision"]).to_owned(),
-        repository: without_credentials(text(&spec["source"]["repoURL"])),
-        path: text(&spec["source"]["path"]).to_owned(),
+        revision: argoproj::revisions(&status["sync"]).first().copied().unwrap_or_default().to_owned(),
+        repository: without_credentials(text(&source["repoURL"])),
+        path: text(&source["path"]).to_owned(),
         images: images.map(|image| text(image).to_owned()).collect(),
         created: text(&application["metadata"]["creationTimestamp"]).to_owned(),
         deployed: history.map(|entry| text(&entry["deployedAt"]).to_owned()).unwrap_or_default(),
