@@ -41,6 +41,8 @@ pub const HOOK_DELETE_POLICY: &str = "argocd.argoproj.io/hook-delete-policy";
 pub const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 /// The attempt at a sync that made the object of a hook; Mainstay's own.
 pub const HOOK_ATTEMPT: &str = "mainstay.dev/hook-attempt";
+/// A digest of the manifest that a live object was replaced with; Mainstay's own.
+pub const REPLACED_WITH: &str = "mainstay.dev/replaced-with";
 /// The phase that the object of a hook was made for; Mainstay's own.
 pub const HOOK_PHASE: &str = "mainstay.dev/hook-phase";
 /// With it, hooks of phase `PreDelete` run before an application's resources are deleted.

@@ -59,6 +59,8 @@ pub(crate) struct Job<'a> {
     pub(crate) live: &'a Live,
     pub(crate) cause: &'a Thread,
     pub(crate) options: &'a SyncOptions,
+    /// Whether everything that cannot be changed is made anew.
+    pub(crate) force: bool,
     /// Differences that are ignored, where an apply is to leave them alone too.
     pub(crate) respected: &'a [IgnoreDifferences],
 }
@@ -79,14 +81,29 @@ pub(crate) struct Done {
     pub(crate) live: Option<Value>,
 }
 
+/// What became of a wave.
+pub(crate) struct Wrote {
+    pub(crate) done: Vec<Done>,
+    /// Resources that have to be gone before they are made anew; then the wave goes on.
+    pub(crate) leaving: Vec<Key>,
+}
+
 /// Applies a wave's groups one after the other, each at once; then prunes, unless an apply failed: what should
 /// replace the pruned may be what failed.
-pub(crate) async fn wave(job: &Job<'_>, wave: &Wave) -> Vec<Done> {
-    let mut done = Vec::new();
+pub(crate) async fn wave(job: &Job<'_>, wave: &Wave) -> Wrote {
+    let (mut done, mut leaving) = (Vec::new(), Vec::new());
     for group in &wave.groups {
         let targets = group.iter().filter_map(|key| job.target(wave.phase, key));
         let applies: Vec<_> = targets.map(|(target, is_hook)| task(job, wave.phase, target, is_hook)).collect();
-        done.extend(at_once(applies).await);
+        for ended in at_once(applies).await {
+            match ended {
+                Ok(one) => done.push(one),
+                Err(key) => leaving.push(key),
+            }
+        }
+    }
+    if !leaving.is_empty() {
+        return Wrote { done, leaving };
     }
     let failed = done.iter().any(|done| done.result.status == SYNC_FAILED);
     let prunes = wave.prunes.iter().filter_map(|key| Some((key, job.live.get(key)?)));
@@ -97,45 +114,106 @@ pub(crate) async fn wave(job: &Job<'_>, wave: &Wave) -> Vec<Done> {
         let prunes: Vec<_> = prunes.map(|(key, live)| prune(job, key, live)).collect();
         done.extend(at_once(prunes).await);
     }
-    done
+    Wrote { done, leaving }
 }
 
-async fn at_once<F: Future<Output = Done>>(work: Vec<F>) -> Vec<Done> {
+async fn at_once<T, F: Future<Output = T>>(work: Vec<F>) -> Vec<T> {
     futures::stream::iter(work).buffered(CONCURRENCY).collect().await
 }
 
-async fn task(job: &Job<'_>, phase: Phase, target: &Target, is_hook: bool) -> Done {
-    let (result, live) = apply(job, target).await;
+/// What became of a target; its key if it has to be gone first.
+async fn task(job: &Job<'_>, phase: Phase, target: &Target, is_hook: bool) -> Result<Done, Key> {
+    let (result, live) = apply(job, target).await.ok_or_else(|| target.key.clone())?;
     let result = if is_hook { hook_result(phase, result) } else { result };
-    Done { task: Task { phase, key: target.key.clone() }, result, live }
+    Ok(Done { task: Task { phase, key: target.key.clone() }, result, live })
 }
 
-async fn apply(job: &Job<'_>, target: &Target) -> (ResourceResult, Option<Value>) {
+async fn apply(job: &Job<'_>, target: &Target) -> Option<(ResourceResult, Option<Value>)> {
     let mut desired = target.object.clone();
     if let Some(live) = job.live.get(&target.key) {
         compare::keep_ignored(&mut desired, live, &compare::ignored_pointers(job.respected, &target.key));
     }
     object::set_annotation(&mut desired, thread::ANNOTATION, &job.cause.to_string());
-    let written = write(job.cluster, target, &desired).await;
+    let written = write(job, target, &desired).await.transpose()?;
     let (key, known) = (&target.key, job.live.contains_key(&target.key));
     let (status, message, live) = match written {
         Ok(live) => (SYNCED, said(key, if known { "configured" } else { "created" }), Some(live)),
         Err(reason) => (SYNC_FAILED, format!("{}: {key}: {reason}", target.place_of(&reason)), None),
     };
-    (result(key, &target.version, status, message), live)
+    Some((result(key, &target.version, status, message), live))
 }
 
-async fn write(cluster: &Context, target: &Target, desired: &Value) -> Result<Value, String> {
-    let gvk = target.gvk();
-    let mapping = cluster.mapper.resolve(&gvk).await.map_err(|error| chain(&error).to_string())?;
-    let mapping = mapping.ok_or_else(|| format!("cluster {} serves no {gvk}", cluster.cluster))?;
-    let api = cluster.api(&mapping.resource, object::namespace(desired));
+/// Writes a target. Gives the live object, or nothing if the old one has to be gone first.
+async fn write(job: &Job<'_>, target: &Target, desired: &Value) -> Result<Option<Value>, String> {
+    let live = job.live.get(&target.key);
+    let force = target.mode.force || job.force;
+    let written = match live {
+        Some(live) if force && (target.mode.replace || object::is_deleting(live)) => {
+            return make_room(job, target, live).await;
+        }
+        Some(live) if target.mode.replace => replace(job.cluster, target, desired, live).await,
+        _ => server_side(job.cluster, target, desired).await,
+    };
+    match (written, live) {
+        (Err(error), Some(live)) if force && error.is_refusal() => make_room(job, target, live).await,
+        (written, _) => written.map(Some).map_err(|refusal| refusal.message),
+    }
+}
+
+/// Why a write was not done.
+struct Refused {
+    message: String,
+    /// Whether the server refuses the object itself.
+    refusal: bool,
+}
+
+impl Refused {
+    fn is_refusal(&self) -> bool {
+        self.refusal
+    }
+
+    fn told(message: String) -> Self {
+        Self { message, refusal: false }
+    }
+
+    fn by_server(error: &api::Error) -> Self {
+        Self { message: error.message(), refusal: error.is_refusal() }
+    }
+}
+
+/// Deletes a live object, so that it can be made anew.
+async fn make_room(job: &Job<'_>, target: &Target, live: &Value) -> Result<Option<Value>, String> {
+    if !object::is_deleting(live) {
+        delete(job.cluster, &target.key, live, job.options).await.map_err(|error| chain(&error).to_string())?;
+    }
+    Ok(None)
+}
+
+/// Puts the manifest in the place of the live object, if that is still as it was seen.
+async fn replace(cluster: &Context, target: &Target, desired: &Value, live: &Value) -> Result<Value, Refused> {
+    let mut desired = desired.clone();
+    if let Some(version) = object::resource_version(live) {
+        object::metadata_mut(&mut desired).insert("resourceVersion".to_owned(), version.into());
+    }
+    let api = api_of(cluster, target, &desired).await?;
+    api.replace(MANAGER, &desired).await.map_err(|error| Refused::by_server(&error))
+}
+
+async fn server_side(cluster: &Context, target: &Target, desired: &Value) -> Result<Value, Refused> {
+    let api = api_of(cluster, target, desired).await?;
     api.apply(desired, &ApplyOptions::forced(MANAGER)).await.map_err(|error| {
         if error.is_not_found() {
-            cluster.mapper.forget(&gvk);
+            cluster.mapper.forget(&target.gvk());
         }
-        error.message()
+        Refused::by_server(&error)
     })
+}
+
+async fn api_of(cluster: &Context, target: &Target, desired: &Value) -> Result<api::Api, Refused> {
+    let gvk = target.gvk();
+    let mapping = cluster.mapper.resolve(&gvk).await.map_err(|error| Refused::told(chain(&error).to_string()))?;
+    let mapping = mapping.ok_or_else(|| Refused::told(format!("cluster {} serves no {gvk}", cluster.cluster)))?;
+    Ok(cluster.api(&mapping.resource, object::namespace(desired)))
 }
 
 async fn prune(job: &Job<'_>, key: &Key, live: &Value) -> Done {

@@ -265,6 +265,7 @@ impl Engine {
         self.record(look, notices);
         let outcome = sync::run(&look.subject, &mut look.observed, run, &self.views).await;
         look.observed.wrote(&look.subject, &outcome.written, look.memory);
+        outcome.deleted.iter().for_each(|key| look.memory.overlay.deleted(key));
         let (retry_after, finished) = (outcome.retry_after, outcome.finished.is_some());
         self.report_sync(look, outcome, recorded, besides).await?;
         Ok(match retry_after {

@@ -91,19 +91,19 @@ pub(crate) fn is_running(state: &OperationState, live: &Live) -> bool {
     tasks.any(|task| live.get(&task.key).is_some_and(|live| outcome(live).is_none()))
 }
 
-/// Deletes what stands in the way of hooks that are to be made: objects of earlier attempts. Gives one that is still
+/// Deletes what stands in the way of hooks that are to be made: objects of earlier attempts. Gives those that are still
 /// there.
 pub(crate) async fn make_way(
     cluster: &Context,
     (phase, targets): (Phase, &[&Target]),
     live: &mut Live,
     attempt: &Attempt,
-) -> Result<Option<Key>, apply::Error> {
-    let mut left = None;
+) -> Result<Vec<Key>, apply::Error> {
+    let mut left = Vec::new();
     for target in targets.iter().filter(|target| hook::deletion(&target.object).before_creation) {
         let Some(old) = live.get(&target.key).filter(|old| !attempt.made(old, phase)) else { continue };
         if remove(cluster, &target.key, old).await? {
-            left = Some(target.key.clone());
+            left.push(target.key.clone());
         } else {
             live.remove(&target.key);
         }

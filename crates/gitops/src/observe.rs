@@ -78,6 +78,7 @@ pub(crate) async fn observe(
         app: &subject.key,
         sources: &valid.sources,
         destination: &valid.spec.destination,
+        options: &valid.options,
         project: (valid.project(), &subject.project),
         cluster: &subject.cluster,
     };

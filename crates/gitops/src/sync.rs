@@ -10,7 +10,7 @@ use mainstay_controller_runtime::clock::format_seconds;
 use mainstay_telemetry::{Thread, thread};
 use serde_json::Value;
 
-use crate::apply::{self, Done, Job};
+use crate::apply::{self, Done, Job, Wrote};
 use crate::fetch::LiveViews;
 use crate::hooks;
 use crate::observe::{Observed, Subject};
@@ -34,6 +34,8 @@ pub(crate) struct Outcome {
     pub(crate) retry_after: Option<Duration>,
     /// Live objects as the writes left them.
     pub(crate) written: Vec<(Key, Value)>,
+    /// What was deleted, though it may be there for a while.
+    pub(crate) deleted: Vec<Key>,
 }
 
 /// How an operation ended.
@@ -51,6 +53,7 @@ struct Sync<'a> {
     run: Run,
     hooks: BTreeMap<Task, Target>,
     written: Vec<(Key, Value)>,
+    deleted: Vec<Key>,
 }
 
 /// The state to report before an operation writes anything to the destination. `None` for one that goes on, whose
@@ -128,7 +131,7 @@ pub(crate) async fn run(subject: &Subject, observed: &mut Observed, mut run: Run
 impl<'a> Sync<'a> {
     fn new(subject: &'a Subject, observed: &Observed, run: Run) -> Self {
         let hooks = hooks_of(observed, &run);
-        Self { subject, revisions: observed.revisions.clone(), run, hooks, written: Vec::new() }
+        Self { subject, revisions: observed.revisions.clone(), run, hooks, written: Vec::new(), deleted: Vec::new() }
     }
 
     async fn run_waves(mut self, observed: &mut Observed, options: &SyncOptions, mut waves: Vec<Wave>) -> Outcome {
@@ -138,13 +141,22 @@ impl<'a> Sync<'a> {
             match operation::next(&waves, &self.run.results, health) {
                 Step::Run(wave) => {
                     match self.make_way(observed, &wave).await {
-                        Ok(None) => {}
-                        Ok(Some(old)) => return self.pause(format!("waiting for deletion of hook {old}")),
+                        Ok(left) if left.is_empty() => {}
+                        Ok(left) => {
+                            let message = format!("waiting for deletion of hook {}", left[0]);
+                            self.deleted.extend(left);
+                            return self.pause(message);
+                        }
                         Err(message) => return self.finish(Verdict { succeeded: false, message, hopeless: false }),
                     }
-                    waves.retain(|other| *other != wave);
-                    let done = self.run_wave(observed, options, &wave).await;
+                    let Wrote { done, leaving } = self.run_wave(observed, options, &wave).await;
                     self.record(observed, done);
+                    if let Some(key) = leaving.first() {
+                        let message = format!("waiting for deletion of {key}, which is made anew");
+                        self.deleted.extend(leaving);
+                        return self.pause(message);
+                    }
+                    waves.retain(|other| *other != wave);
                     hooks::refresh(&mut self.run.results, &observed.live);
                 }
                 Step::Wait(message) => return self.pause(message),
@@ -168,12 +180,15 @@ impl<'a> Sync<'a> {
                 observed.live.insert(task.key.clone(), live.clone());
                 self.written.push((task.key.clone(), live));
             }
+            if result.status == operation::PRUNED {
+                self.deleted.push(task.key.clone());
+            }
             self.run.results.insert(task, result);
         }
     }
 
-    /// Deletes what earlier attempts left of a wave's hooks. Gives one that is still there.
-    async fn make_way(&self, observed: &mut Observed, wave: &Wave) -> Result<Option<Key>, String> {
+    /// Deletes what earlier attempts left of a wave's hooks. Gives what is still there.
+    async fn make_way(&self, observed: &mut Observed, wave: &Wave) -> Result<Vec<Key>, String> {
         let keys = wave.groups.iter().flatten();
         let hook = |key: &Key| self.hooks.get(&Task { phase: wave.phase, key: key.clone() });
         let targets: Vec<&Target> = keys.filter_map(hook).collect();
@@ -184,7 +199,7 @@ impl<'a> Sync<'a> {
         })
     }
 
-    async fn run_wave(&self, observed: &Observed, options: &SyncOptions, wave: &Wave) -> Vec<Done> {
+    async fn run_wave(&self, observed: &Observed, options: &SyncOptions, wave: &Wave) -> Wrote {
         let cause = Thread::of_commit(&self.subject.valid.first().repo_url, observed.revision());
         let rules = &self.subject.valid.spec.ignore_differences;
         let job = Job {
@@ -194,6 +209,7 @@ impl<'a> Sync<'a> {
             hooks: &self.hooks,
             live: &observed.live,
             cause: &cause,
+            force: self.run.forces(),
             options,
         };
         apply::wave(&job, wave).await
@@ -201,7 +217,7 @@ impl<'a> Sync<'a> {
 
     fn pause(self, message: String) -> Outcome {
         let state = self.state("Running", message);
-        Outcome { state, finished: None, retry_after: None, written: self.written }
+        Outcome { state, finished: None, retry_after: None, written: self.written, deleted: self.deleted }
     }
 
     /// Ends the operation, or sets it to be tried again.
@@ -221,7 +237,7 @@ impl<'a> Sync<'a> {
             None => (self.state(if succeeded { "Succeeded" } else { "Failed" }, message), Some(succeeded)),
         };
         let state = OperationState { finished_at: format_seconds(now), ..state };
-        Outcome { state, finished, retry_after: delay, written: self.written }
+        Outcome { state, finished, retry_after: delay, written: self.written, deleted: self.deleted }
     }
 
     fn state(&self, phase: &str, message: String) -> OperationState {

@@ -121,7 +121,7 @@ pub fn application(app: &Value) -> Result<Validated, Invalid> {
     };
     Ok(Validated {
         name: object::name(app).to_owned(),
-        remarks: vain::application(app, &spec, operation.as_ref()),
+        remarks: vain::application(app, &spec),
         revisions: pinned.clone().unwrap_or_else(own),
         pinned: pinned.is_some(),
         options,

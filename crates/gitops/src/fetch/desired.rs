@@ -11,9 +11,10 @@ use mainstay_git::{Repositories, Skipped, Tree};
 
 use super::Error;
 use crate::cache::Cache;
+use crate::plan::options::SyncOptions;
 use crate::plan::problem::{Cause, Problem};
 use crate::plan::source::{self, Parsed, Selection, SourceFile};
-use crate::plan::target::{self, Manifest, Naming, Scopes, Targets};
+use crate::plan::target::{self, Manifest, Mode, Naming, Scopes, Targets};
 use crate::plan::{key::Key, project};
 
 /// Bytes of YAML whose parsed form is kept, over all applications: an app of apps over 1000 directories fits.
@@ -33,6 +34,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) app: &'a ObjectKey,
     pub(crate) sources: &'a [Source],
     pub(crate) destination: &'a Destination,
+    pub(crate) options: &'a SyncOptions,
     pub(crate) project: (&'a str, &'a AppProjectSpec),
     pub(crate) cluster: &'a Context,
 }
@@ -189,7 +191,12 @@ impl Sources {
         let served = scopes(ask.cluster, &manifests).await?;
         let (name, spec) = ask.project;
         let permits = |key: &Key| project::check_resource(name, spec, key, ask.destination);
-        let naming = Naming { app: &ask.app.name, namespace: &ask.destination.namespace, permits: &permits };
+        let naming = Naming {
+            app: &ask.app.name,
+            namespace: &ask.destination.namespace,
+            options: ask.options,
+            permits: &permits,
+        };
         let mut targets = target::targets(&manifests, &naming, &served);
         targets.problems.splice(0..0, problems);
         let targets = Arc::new(targets);
@@ -268,6 +275,7 @@ fn identity(ask: &Ask<'_>) -> u64 {
         let how = Source { target_revision: String::new(), ..source.clone() };
         format!("{how:?}").hash(&mut hasher);
     }
+    Mode::of(&SyncOptions::default(), ask.options).hash(&mut hasher);
     (&ask.destination.namespace, &ask.cluster.cluster, ask.project.0, format!("{:?}", ask.project.1)).hash(&mut hasher);
     hasher.finish()
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mainstay_api::argoproj;
 use mainstay_apimachinery::{FieldPath, GroupVersionKind, object, yaml};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::hook::{self, Hook, Role};
 use super::key::Key;
@@ -99,6 +100,8 @@ pub struct Target {
     pub origin: String,
     /// Where its fields stand.
     pub anchor: Option<Anchor>,
+    /// How it is written.
+    pub mode: Mode,
     /// Whether it must not be applied: its project forbids it, or the destination does not serve its kind (and no CRD
     /// of the same source brings it).
     pub blocked: bool,
@@ -131,6 +134,24 @@ impl Target {
     }
 }
 
+/// How a resource is written where it is live already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Mode {
+    /// It is replaced as a whole, so that nothing is left of what others wrote.
+    pub replace: bool,
+    /// It is deleted and made anew: always with `replace`, or else where the server refuses to change it.
+    pub force: bool,
+}
+
+impl Mode {
+    /// The mode that a manifest asks for, or else its application.
+    #[must_use]
+    pub fn of(own: &SyncOptions, app: &SyncOptions) -> Self {
+        let asked = |name: &str| own.value(name).or_else(|| app.value(name)) == Some("true");
+        Self { replace: asked("Replace"), force: asked("Force") }
+    }
+}
+
 /// What an application brings to its manifests.
 #[derive(Clone, Copy)]
 pub struct Naming<'a> {
@@ -138,6 +159,8 @@ pub struct Naming<'a> {
     pub app: &'a str,
     /// Namespace of its destination; may be empty.
     pub namespace: &'a str,
+    /// Its sync options.
+    pub options: &'a SyncOptions,
     /// What the project says to a resource.
     pub permits: &'a dyn Fn(&Key) -> Result<(), String>,
 }
@@ -241,10 +264,18 @@ fn target(
     clean(&mut value);
     let key = Key::of(&value);
     object::set_annotation(&mut value, argoproj::TRACKING_ID, &key.tracking_id(naming.app, naming.namespace));
+    let options = SyncOptions::of(&value);
+    let mode = Mode::of(&options, naming.options);
+    if mode.replace {
+        // An apply does not take away what a replacement left out; so the manifest itself is part of what is compared.
+        let digest = digest(&value);
+        object::set_annotation(&mut value, argoproj::REPLACED_WITH, &digest);
+    }
     let target = Target {
         hash: hash(&value),
         wave: wave(&value),
-        options: SyncOptions::of(&value),
+        options,
+        mode,
         object: value,
         version: gvk.version,
         anchor: manifest.anchor.clone(),
@@ -288,6 +319,12 @@ fn clean(value: &mut Value) {
 pub fn wave(value: &Value) -> i64 {
     let number = |annotation: &str| object::annotation(value, annotation)?.trim().parse().ok();
     number(argoproj::SYNC_WAVE).or_else(|| number(argoproj::HELM_HOOK_WEIGHT)).unwrap_or(0)
+}
+
+/// The first 16 hexadecimal digits of the SHA-256 of a manifest.
+fn digest(value: &Value) -> String {
+    let digest = Sha256::digest(value.to_string());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A hash that is equal for equal values within one run of the program.
@@ -336,13 +373,16 @@ mod tests {
         kinds.into_iter().map(|(g, v, k, namespaced)| (GroupVersionKind::new(g, v, k), namespaced)).collect()
     }
 
-    const NAMING: Naming<'static> = Naming { app: "shop-dev", namespace: "shop", permits: &|_| Ok(()) };
+    static NO_OPTIONS: std::sync::LazyLock<SyncOptions> = std::sync::LazyLock::new(SyncOptions::default);
+    fn naming() -> Naming<'static> {
+        Naming { app: "shop-dev", namespace: "shop", options: &NO_OPTIONS, permits: &|_| Ok(()) }
+    }
 
     #[test]
     fn namespaces_and_tracking_ids_are_set() {
         let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "uid": "x", "resourceVersion": "1"}});
         let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "namespace": "oops"}});
-        let targets = targets(&[manifest(config, 1), manifest(space, 7)], &NAMING, &served());
+        let targets = targets(&[manifest(config, 1), manifest(space, 7)], &naming(), &served());
         let objects: Vec<_> = targets.by_key.values().map(|target| &target.object["metadata"]).collect();
         assert_eq!(
             objects[0],
@@ -374,7 +414,7 @@ mod tests {
         let typo = json!({"apiVersion": "v1", "kind": "ConfgMap", "metadata": {"name": "a"}});
         let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
         let targets =
-            targets(&[manifest(typo, 3), manifest(config.clone(), 9), manifest(config, 15)], &NAMING, &served());
+            targets(&[manifest(typo, 3), manifest(config.clone(), 9), manifest(config, 15)], &naming(), &served());
         let said: Vec<_> = targets.problems.iter().map(ToString::to_string).collect();
         assert_eq!(
             said[0],
@@ -393,7 +433,7 @@ mod tests {
         let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "foos.x.io"},
             "spec": {"group": "x.io", "scope": "Cluster", "names": {"kind": "Foo"}, "versions": [{"name": "v1"}]}});
         let foo = json!({"apiVersion": "x.io/v1", "kind": "Foo", "metadata": {"name": "f"}});
-        let targets = targets(&[manifest(foo, 1), manifest(crd, 5)], &NAMING, &served());
+        let targets = targets(&[manifest(foo, 1), manifest(crd, 5)], &naming(), &served());
         assert!(targets.problems.is_empty());
         assert!(targets.by_key.keys().any(|key| key.kind == "Foo" && key.namespace.is_empty()));
     }
@@ -402,7 +442,7 @@ mod tests {
     fn hooks_are_apart_from_resources() {
         let hooked = |hook: &str, name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {name: "a-", "annotations": {"argocd.argoproj.io/hook": hook}}});
         let manifests = [manifest(hooked("PreSync", "generateName"), 1), manifest(hooked("Skip", "name"), 4)];
-        let result = targets(&manifests, &NAMING, &served());
+        let result = targets(&manifests, &naming(), &served());
         assert!(result.by_key.is_empty() && result.problems.is_empty());
         let attempt =
             hook::Attempt { revision: "0123456789".into(), started_at: "2026-01-01T00:00:00Z".into(), retries: 0 };

@@ -68,6 +68,14 @@ impl Run {
         self.is_recorded() && strategy.get("apply").is_none_or(serde_json::Value::is_null)
     }
 
+    /// Whether what cannot be changed is to be made anew, whatever manifests say.
+    #[must_use]
+    pub fn forces(&self) -> bool {
+        let strategy = self.sync().sync_strategy.unwrap_or_default();
+        let force = ["/apply/force", "/hook/force"].iter().find_map(|pointer| strategy.pointer(pointer));
+        force == Some(&serde_json::Value::Bool(true))
+    }
+
     /// Whether it gets a history entry: it deploys a revision as a whole.
     #[must_use]
     pub fn is_recorded(&self) -> bool {

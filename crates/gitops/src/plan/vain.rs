@@ -2,7 +2,7 @@
 //! silence.
 //! It must not know where the words are shown.
 
-use mainstay_api::argoproj::{self, ApplicationSpec, Operation};
+use mainstay_api::argoproj::{self, ApplicationSpec};
 use mainstay_apimachinery::object;
 use serde_json::Value;
 
@@ -12,8 +12,6 @@ use super::options::SyncOptions;
 /// Sync options that are known but not heeded with this value, and what holds instead.
 const SYNC: &[(&str, &str)] = &[
     ("Validate=false", "the API server always validates what is applied"),
-    ("Replace=true", "manifests are always applied server-side"),
-    ("Force=true", "manifests are always applied server-side"),
     ("ServerSideApply=false", "manifests are always applied server-side"),
     ("ClientSideApplyMigration=true", "fields that kubectl apply owns stay its own"),
     ("ApplyOutOfSyncOnly=false", "only what is out of sync is ever applied"),
@@ -71,7 +69,7 @@ fn hook(value: &Value) -> Option<String> {
 
 /// What an Application asks in vain.
 #[must_use]
-pub fn application(app: &Value, spec: &ApplicationSpec, operation: Option<&Operation>) -> Vec<String> {
+pub fn application(app: &Value, spec: &ApplicationSpec) -> Vec<String> {
     let policy = spec.sync_policy.clone().unwrap_or_default();
     let options = SyncOptions::new(&policy.sync_options);
     let mut said: Vec<String> =
@@ -82,14 +80,6 @@ pub fn application(app: &Value, spec: &ApplicationSpec, operation: Option<&Opera
         said.push(
             "spec.ignoreDifferences: jqPathExpressions and managedFieldsManagers have no effect yet; use jsonPointers"
                 .to_owned(),
-        );
-    }
-    let strategy = operation.and_then(|operation| operation.sync.as_ref()).and_then(|sync| sync.sync_strategy.as_ref());
-    if strategy.and_then(|strategy| strategy.pointer("/apply/force").or(strategy.pointer("/hook/force")))
-        == Some(&Value::Bool(true))
-    {
-        said.push(
-            "operation.sync.syncStrategy: force has no effect; manifests are always applied server-side".to_owned(),
         );
     }
     said

@@ -140,7 +140,8 @@ fn render(case: &Case) -> Targets {
         manifests.extend(parsed.manifests);
         problems.extend(parsed.problems);
     }
-    let naming = Naming { app: &case.app, namespace: &case.namespace, permits: &|_| Ok(()) };
+    let options = mainstay_gitops::plan::options::SyncOptions::default();
+    let naming = Naming { app: &case.app, namespace: &case.namespace, options: &options, permits: &|_| Ok(()) };
     let mut targets = target::targets(&manifests, &naming, &served(case));
     problems.append(&mut targets.problems);
     Targets { problems, ..targets }

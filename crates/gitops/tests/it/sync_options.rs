@@ -56,7 +56,7 @@ async fn a_shared_resource_fails_the_sync_where_that_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_in_vain_is_said() {
     let lab = Lab::start().await;
-    let own = "argocd.argoproj.io/sync-options: Replace=true";
+    let own = "argocd.argoproj.io/sync-options: ServerSideApply=false";
     let sha = lab.commit(&[("shop/a.yaml", Some(&config("a", "1", own)))]).await;
     let mut app = lab.app("shop-dev", "shop");
     app["spec"]["syncPolicy"]["syncOptions"] = json!(["CreateNamespace=true", "Validate=false"]);
@@ -68,7 +68,54 @@ async fn what_is_asked_in_vain_is_said() {
         [
             "spec.syncPolicy.syncOptions: Validate=false has no effect; the API server always validates what is applied",
             "argocd.argoproj.io/compare-options: ServerSideDiff=false has no effect; comparing is always a server-side dry run, webhooks included",
-            "shop/a.yaml:1: ConfigMap/shop/a: argocd.argoproj.io/sync-options: Replace=true has no effect; manifests are always applied server-side",
+            "shop/a.yaml:1: ConfigMap/shop/a: argocd.argoproj.io/sync-options: ServerSideApply=false has no effect; manifests are always applied server-side",
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_leaves_nothing_of_others() {
+    let lab = Lab::start().await;
+    let own = "argocd.argoproj.io/sync-options: Replace=true";
+    let first = lab.commit(&[("shop/a.yaml", Some(&config("a", "1", own)))]).await;
+    lab.cluster.apply(&lab.app("shop-dev", "shop")).await;
+    lab.synced("shop-dev", &first).await;
+    let uid = lab.config("a").await.unwrap()["metadata"]["uid"].clone();
+    let theirs = json!({"data": {"theirs": "x"}});
+    lab.member(("v1", "ConfigMap"), "shop").await.merge_patch("somebody", "a", None, &theirs).await.unwrap();
+    let second = lab.commit(&[("shop/a.yaml", Some(&config("a", "2", own)))]).await;
+    lab.synced("shop-dev", &second).await;
+    let live = lab.config("a").await.unwrap();
+    assert_eq!((&live["data"], &live["metadata"]["uid"]), (&json!({"value": "2"}), &uid));
+    let without = config("a", "2", own).replace("data:\n  value: \"2\"\n", "");
+    let third = lab.commit(&[("shop/a.yaml", Some(&without))]).await;
+    lab.synced("shop-dev", &third).await;
+    assert!(lab.config("a").await.unwrap()["data"].is_null(), "what the manifest no longer says is taken away");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_changed_is_made_anew_where_that_is_asked() {
+    let lab = Lab::start().await;
+    let selecting = |app: &str, own: &str| {
+        deployment("web:1")
+            .replace("app: web", &format!("app: {app}"))
+            .replace("{name: web}", &format!("{{name: web, annotations: {{{own}}}}}"))
+    };
+    let force = "argocd.argoproj.io/sync-options: Force=true";
+    let first = lab.commit(&[("shop/web.yaml", Some(&selecting("one", force)))]).await;
+    lab.cluster.apply(&lab.app("shop-dev", "shop")).await;
+    lab.synced("shop-dev", &first).await;
+    let deployments = lab.member(("apps/v1", "Deployment"), "shop").await;
+    let uid = deployments.get("web").await.unwrap().unwrap()["metadata"]["uid"].clone();
+    let second = lab.commit(&[("shop/web.yaml", Some(&selecting("two", force)))]).await;
+    lab.synced("shop-dev", &second).await;
+    let live = deployments.get("web").await.unwrap().unwrap();
+    assert_ne!(live["metadata"]["uid"], uid);
+    assert_eq!(live["spec"]["selector"]["matchLabels"]["app"], "two");
+    let third = lab.commit(&[("shop/web.yaml", Some(&selecting("three", "note: plain")))]).await;
+    let failed = |app: &serde_json::Value| {
+        app["status"]["operationState"]["message"].as_str().is_some_and(|said| said.contains("field is immutable"))
+    };
+    lab.until("shop-dev", failed).await;
+    assert_ne!(third, second);
 }
