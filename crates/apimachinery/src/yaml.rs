@@ -84,8 +84,22 @@ pub fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
     if let Some((value, line)) = parse_json(text) {
         return Ok(vec![Document { value, line, source, positions: OnceLock::new() }]);
     }
-    let parsed = read(text, DuplicateKeyPolicy::Error)?;
+    let parsed = read(text, Dialect::default())?;
     Ok(documents(parsed, &source))
+}
+
+/// As [`parse_documents`], but only `true` and `false` are booleans, as in YAML 1.2: `y`, `no` or `off` are texts. So
+/// kustomize reads its files.
+///
+/// # Errors
+/// As [`parse_documents`].
+pub fn parse_documents_strict(text: &str) -> Result<Vec<Document>, YamlError> {
+    let text = text.trim_start_matches('\u{feff}');
+    let source: Arc<str> = text.into();
+    if let Some((value, line)) = parse_json(text) {
+        return Ok(vec![Document { value, line, source, positions: OnceLock::new() }]);
+    }
+    Ok(documents(read(text, Dialect { strict_booleans: true, ..Dialect::default() })?, &source))
 }
 
 fn documents(parsed: Vec<Spanned<Value>>, source: &Arc<str>) -> Vec<Document> {
@@ -116,7 +130,8 @@ pub fn parse_one_lenient(text: &str) -> Result<(Document, Option<YamlError>), Ya
         Ok(document) => Ok((document, None)),
         Err(error) if error.duplicate.is_some() => {
             let text = text.trim_start_matches('\u{feff}');
-            let parsed = read(text, DuplicateKeyPolicy::LastWins)?;
+            let lenient = Dialect { duplicates: DuplicateKeyPolicy::LastWins, ..Dialect::default() };
+            let parsed = read(text, lenient)?;
             Ok((only(documents(parsed, &text.into()))?, Some(error)))
         }
         Err(error) => Err(error),
@@ -145,9 +160,21 @@ pub fn to_string_documents<'a>(values: impl IntoIterator<Item = &'a Value>) -> S
     values.into_iter().map(to_string).collect::<Vec<_>>().join("---\n")
 }
 
-fn read(text: &str, duplicates: DuplicateKeyPolicy) -> Result<Vec<Spanned<Value>>, YamlError> {
-    let parse =
-        || serde_saphyr::from_multiple_with_options(text, options(duplicates)).map_err(|error| describe(&error));
+/// How a text is read.
+#[derive(Clone, Copy)]
+struct Dialect {
+    duplicates: DuplicateKeyPolicy,
+    strict_booleans: bool,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self { duplicates: DuplicateKeyPolicy::Error, strict_booleans: false }
+    }
+}
+
+fn read(text: &str, dialect: Dialect) -> Result<Vec<Spanned<Value>>, YamlError> {
+    let parse = || serde_saphyr::from_multiple_with_options(text, options(dialect)).map_err(|error| describe(&error));
     if may_be_deep(text) { on_deep_stack(parse) } else { parse() }
 }
 
@@ -180,7 +207,7 @@ fn parse_json(text: &str) -> Option<(Value, usize)> {
     Some((decoded.value, text[..start].matches('\n').count() + 1))
 }
 
-fn options(duplicates: DuplicateKeyPolicy) -> Options {
+fn options(Dialect { duplicates, strict_booleans }: Dialect) -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_documents: MAX_DOCUMENTS,
@@ -193,6 +220,7 @@ fn options(duplicates: DuplicateKeyPolicy) -> Options {
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED_EVENTS },
         duplicate_keys: duplicates,
+        strict_booleans: strict_booleans,
         legacy_octal_numbers: true,
         emit_comments: false,
     }
