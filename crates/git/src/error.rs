@@ -87,6 +87,18 @@ pub enum Error {
         /// The path asked for.
         path: String,
     },
+    /// A file is larger than what is read.
+    #[error("failed to read {path:?} in {url}: it has {size} bytes, the limit is {limit}")]
+    FileTooLarge {
+        /// The repository.
+        url: String,
+        /// The file.
+        path: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The remote wants credentials, or refused those in the URL.
     #[error("failed to access {url}: the server asks for credentials or refused them; put them into the URL")]
     AccessDenied {
@@ -165,6 +177,7 @@ impl Error {
             Self::RepositoryNotFound { .. } => "RepositoryNotFound",
             Self::RevisionNotFound { .. } => "RevisionNotFound",
             Self::PathNotFound { .. } => "PathNotFound",
+            Self::FileTooLarge { .. } => "FileTooLarge",
             Self::AccessDenied { .. } => "AccessDenied",
             Self::Unreachable { .. } => "Unreachable",
             Self::Contended { .. } => "Contended",

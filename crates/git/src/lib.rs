@@ -29,7 +29,7 @@ pub use error::{Class, Error, Result};
 pub use host::{GitHost, HostOptions, Push, RefUpdate};
 pub use repositories::{Options, Repositories};
 pub use routes::RemoteUser;
-pub use tree::{File, SkipReason, Skipped, Tree};
+pub use tree::{File, Files, SkipReason, Skipped, Tree};
 pub use types::{Author, Change, ChangedPath, Commit, NewCommit, PathStatus, Reference};
 
 /// The branch that a new repository starts with.

@@ -9,7 +9,7 @@ use crate::host::{blocking, lock};
 use crate::location::{Location, locate, without_password};
 use crate::mirror::{Listing, Mirror};
 use crate::program::Program;
-use crate::tree::{Query, Tree};
+use crate::tree::{Files, Query, Tree};
 use crate::types::{ChangedPath, Commit, NewCommit, Reference};
 use crate::{Error, GitHost, Result, push, read, tree, write};
 
@@ -128,6 +128,25 @@ impl Repositories {
         let (commit, path, blob_limit) = (sha.to_owned(), path.to_owned(), self.inner.options.blob_limit);
         self.at_commit(url, vec![sha.to_owned()], move |repository, url| {
             tree::read(repository, url, &commit, &Query { path: &path, wanted: &wanted, blob_limit })
+        })
+        .await
+    }
+
+    /// Works with the files of a commit, on a blocking thread.
+    ///
+    /// # Errors
+    /// When the commit does not exist, or a file that was asked for could not be read.
+    pub async fn with_files<T: Send + 'static>(
+        &self,
+        url: &str,
+        sha: &str,
+        work: impl FnOnce(&Files<'_>) -> T + Send + 'static,
+    ) -> Result<T> {
+        let (commit, blob_limit) = (sha.to_owned(), self.inner.options.blob_limit);
+        self.at_commit(url, vec![sha.to_owned()], move |repository, url| {
+            let files = Files::open(repository, url, &commit, blob_limit)?;
+            let done = work(&files);
+            files.check().map(|()| done)
         })
         .await
     }

@@ -107,6 +107,60 @@ pub(crate) fn read(repository: &gix::Repository, url: &str, sha: &str, query: &Q
     Ok(walk.out)
 }
 
+/// The files of a commit, read one by one as they are asked for.
+pub struct Files<'r> {
+    repository: &'r gix::Repository,
+    root: gix::Tree<'r>,
+    url: &'r str,
+    blob_limit: u64,
+    failed: std::cell::RefCell<Option<Error>>,
+}
+
+impl<'r> Files<'r> {
+    pub(crate) fn open(repository: &'r gix::Repository, url: &'r str, sha: &str, blob_limit: u64) -> Result<Self> {
+        let root = read::commit_of_sha(repository, url, sha)?.tree();
+        let root = root.map_err(|error| Error::on_disk(url, "read a tree", error))?;
+        Ok(Self { repository, root, url, blob_limit, failed: std::cell::RefCell::default() })
+    }
+
+    /// What is in a file, by its path from the root. Nothing if there is none; nor of what is no file, such as a symlink,
+    /// which is not followed.
+    pub fn read(&self, path: &str) -> Option<Bytes> {
+        let found = self.find(path);
+        found.unwrap_or_else(|error| {
+            self.failed.borrow_mut().get_or_insert(error);
+            None
+        })
+    }
+
+    /// Why something that is there could not be read: the first reason since the files were opened.
+    ///
+    /// # Errors
+    /// That reason.
+    pub fn check(&self) -> Result<()> {
+        self.failed.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    fn find(&self, path: &str) -> Result<Option<Bytes>> {
+        let failed = |error| Error::on_disk(self.url, "read a file", error);
+        let path = name::normalise_path(path)?;
+        if path.is_empty() {
+            return Ok(None);
+        }
+        let Some(entry) = self.root.lookup_entry(path.split('/')).map_err(failed)? else { return Ok(None) };
+        if !matches!(entry.mode().kind(), EntryKind::Blob | EntryKind::BlobExecutable) {
+            return Ok(None);
+        }
+        let id = entry.object_id();
+        let size = self.repository.find_header(id).map_err(failed)?.size();
+        if size > self.blob_limit {
+            let limit = self.blob_limit;
+            return Err(Error::FileTooLarge { url: self.url.to_owned(), path, size, limit });
+        }
+        Ok(Some(Bytes::from(self.repository.find_blob(id).map_err(failed)?.take_data())))
+    }
+}
+
 struct Walk<'a> {
     repository: &'a gix::Repository,
     query: &'a Query<'a>,

@@ -5,6 +5,7 @@
 mod children;
 mod definitions;
 mod desired;
+mod kustomize;
 mod live;
 mod overlay;
 mod predict;

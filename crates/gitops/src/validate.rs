@@ -5,6 +5,7 @@ use mainstay_api::argoproj::{
     self, AppProjectSpec, ApplicationSpec, ApplicationStatus, Automated, Destination, Operation, Source, SyncPolicy,
 };
 use mainstay_apimachinery::object;
+use mainstay_kustomize::Overrides;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -186,12 +187,12 @@ fn check_source(place: &str, source: &Source) -> Result<(), Invalid> {
     if source.path.is_empty() && source.chart.is_empty() && source.reference.is_empty() {
         return refuse(format!("{place}.repoURL and either {place}.path or {place}.chart are required"));
     }
-    let tool = [
-        (!source.chart.is_empty(), "chart"),
-        (source.helm.is_some(), "helm"),
-        (source.kustomize.is_some(), "kustomize"),
-        (source.plugin.is_some(), "plugin"),
-    ];
+    let tool =
+        [(!source.chart.is_empty(), "chart"), (source.helm.is_some(), "helm"), (source.plugin.is_some(), "plugin")];
+    if let Some(options) = &source.kustomize {
+        Overrides::deserialize(options)
+            .map_err(|error| Invalid(format!("failed to read {place}.kustomize: {error}")))?;
+    }
     match tool.iter().find(|(used, _)| *used) {
         Some((_, field)) => refuse(format!("{place}.{field} is not supported yet; commit the rendered manifests")),
         None => Ok(()),

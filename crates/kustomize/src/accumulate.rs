@@ -123,7 +123,9 @@ impl<'a> Target<'a> {
 /// Adds a resource, if there is no other with its id.
 pub(crate) fn append(resources: &mut Vec<Resource>, resource: Resource) -> Result<(), Error> {
     let id = resource.id();
-    if resources.iter().any(|other| other.id().equals(&id)) {
+    // Names first: most differ, and ids are made anew each time.
+    let namesakes = resources.iter().filter(|other| object::name(&other.object) == id.name);
+    if namesakes.into_iter().any(|other| other.id().equals(&id)) {
         return Err(Error::Repeated(id.to_string()));
     }
     if resources.len() >= MAX_RESOURCES {

@@ -291,3 +291,23 @@ fn without_nulls(value: Value) -> Value {
         value => value,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn what_is_not_supported_is_named() {
+        let load = |text: &str| {
+            let files = BTreeMap::from([("kustomization.yaml".to_owned(), Arc::from(text.as_bytes()))]);
+            Kustomization::load(&Recorder::new(&files), "").map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(load("resources: []"), Ok(()));
+        assert_eq!(
+            load("vars: [{name: A}]").unwrap_err(),
+            "kustomization.yaml: vars is not supported; use replacements"
+        );
+        assert!(load("helmCharts: [{name: a}]").unwrap_err().contains("helmCharts is not supported"));
+    }
+}

@@ -28,7 +28,8 @@ pub(crate) fn namespace(target: &Target<'_>, resources: &mut [Resource], config:
     }
     for (at, resource) in resources.iter().enumerate() {
         let id = resource.id();
-        if resources[..at].iter().any(|other| other.id().equals(&id)) {
+        let mut namesakes = resources[..at].iter().filter(|other| object::name(&other.object) == id.name);
+        if namesakes.any(|other| other.id().equals(&id)) {
             return Err(target.failed(format!("namespace transformation produces ID conflict: {id}")));
         }
     }

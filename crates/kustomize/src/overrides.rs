@@ -32,7 +32,7 @@ pub struct Overrides {
     label_include_templates: bool,
     /// What `commonAnnotationsEnvsubst` may put in, such as `ARGOCD_APP_NAME`.
     #[serde(skip)]
-    pub environment: BTreeMap<String, String>,
+    environment: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -57,6 +57,18 @@ impl Default for Number {
 }
 
 impl Overrides {
+    /// The same, with an environment.
+    #[must_use]
+    pub fn with_environment(self, environment: BTreeMap<String, String>) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// Whether what is built depends on the environment.
+    #[must_use]
+    pub fn uses_environment(&self) -> bool {
+        self.common_annotations_envsubst && !self.common_annotations.is_empty()
+    }
+
     pub(crate) fn apply(&self, to: &mut Kustomization, files: &Recorder<'_>, root: &str) -> Result<(), Error> {
         let set = |field: &mut String, value: &String| {
             if !value.is_empty() {

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use mainstay_api::argoproj::{AppProjectSpec, Destination, Source};
 use mainstay_controller_runtime::{Context, ObjectKey};
 use mainstay_git::{Repositories, Skipped, Tree};
+use mainstay_kustomize::FILE_NAMES;
 
 use super::Error;
+use super::kustomize::{self, Built};
 use crate::cache::Cache;
 use crate::plan::options::SyncOptions;
 use crate::plan::problem::{Cause, Problem};
-use crate::plan::source::{self, Parsed, Selection, SourceFile};
+use crate::plan::source::{self, Parsed, Selection, SourceFile, Tool};
 use crate::plan::target::{self, Manifest, Mode, Naming, Scopes, Targets};
 use crate::plan::{key::Key, project};
 
@@ -92,9 +94,18 @@ impl Seen {
 /// One source at a commit, read but not parsed.
 struct Read<'a> {
     source: &'a Source,
-    /// `None` if it has no manifests of its own.
-    files: Option<(Tree, Selection)>,
+    content: Content,
     seen: SeenSource,
+}
+
+/// What a source holds.
+enum Content {
+    /// Nothing of its own.
+    Nothing,
+    /// Files of plain manifests.
+    Files(Box<(Tree, Selection)>),
+    /// What a tool has made of it.
+    Built(Built),
 }
 
 impl Sources {
@@ -119,7 +130,7 @@ impl Sources {
         }
         let mut reads = Vec::new();
         for (index, (source, sha)) in ask.sources.iter().zip(shas).enumerate() {
-            let mut read = self.read(source, sha).await?;
+            let mut read = self.read(ask, source, sha).await?;
             let before = seen.and_then(|seen| seen.sources.get(index));
             if let Some(before) = before.filter(|before| before.fingerprint == read.seen.fingerprint) {
                 read.seen.revision.clone_from(&before.revision);
@@ -162,31 +173,57 @@ impl Sources {
         ids.map_err(|error| failed(source, sha, error))
     }
 
-    async fn read<'a>(&self, source: &'a Source, sha: &str) -> Result<Read<'a>, Error> {
+    async fn read<'a>(&self, ask: &Ask<'_>, source: &'a Source, sha: &str) -> Result<Read<'a>, Error> {
         let mut seen = SeenSource { sha: sha.to_owned(), revision: sha.to_owned(), ..SeenSource::default() };
         if !source.has_manifests() {
-            return Ok(Read { source, files: None, seen });
+            return Ok(Read { source, content: Content::Nothing, seen });
         }
         let selection = Selection::new(source).map_err(Error::Pattern)?;
+        if self.tool(source, sha, selection.root()).await? == Tool::Kustomize {
+            let built = kustomize::build(&self.repositories, ask, (source, sha, selection.root())).await;
+            let built = built.map_err(|error| failed(source, sha, error))?;
+            seen.reads.clone_from(&built.reads);
+            seen.ids = self.ids(source, sha, &seen.reads).await?;
+            seen.fingerprint = fingerprint_of(&(&seen.reads, &seen.ids));
+            seen.tool = Tool::Kustomize.as_str();
+            return Ok(Read { source, content: Content::Built(built), seen });
+        }
         let (url, root, wanted) = (&source.repo_url, selection.root().to_owned(), selection.clone());
         let tree = self.repositories.tree_where(url, sha, &root, move |path| wanted.wants(path)).await;
         let tree = tree.map_err(|error| failed(source, sha, error))?;
         seen.reads = vec![root];
         seen.ids = self.ids(source, sha, &seen.reads).await?;
         seen.fingerprint = fingerprint_of_files(&tree);
-        seen.tool = "Directory";
-        Ok(Read { source, files: Some((tree, selection)), seen })
+        seen.tool = Tool::Directory.as_str();
+        Ok(Read { source, content: Content::Files(Box::new((tree, selection))), seen })
+    }
+
+    async fn tool(&self, source: &Source, sha: &str, root: &str) -> Result<Tool, Error> {
+        let named = source.directory.is_some() || source.kustomize.is_some();
+        let files = FILE_NAMES.map(|name| if root.is_empty() { name.to_owned() } else { format!("{root}/{name}") });
+        let has = !named && self.ids(source, sha, &files).await?.iter().any(Option::is_some);
+        Ok(Tool::of(source, has))
     }
 
     async fn targets(&self, ask: &Ask<'_>, reads: &[Read<'_>], fingerprint: u64) -> Result<Arc<Targets>, Error> {
         let (mut manifests, mut problems, mut bytes) = (Vec::new(), Vec::new(), 0);
         for read in reads {
-            let Some((tree, selection)) = &read.files else { continue };
-            let size: usize = tree.files.iter().map(|file| file.bytes.len()).sum();
-            let (found, wrong) = self.manifests(read.source, tree, selection, size);
-            manifests.extend(found);
-            problems.extend(wrong);
-            bytes += size;
+            match &read.content {
+                Content::Nothing => {}
+                Content::Files(files) => {
+                    let (tree, selection) = &**files;
+                    let size: usize = tree.files.iter().map(|file| file.bytes.len()).sum();
+                    let (found, wrong) = self.manifests(read.source, tree, selection, size);
+                    manifests.extend(found);
+                    problems.extend(wrong);
+                    bytes += size;
+                }
+                Content::Built(built) => {
+                    manifests.extend(built.manifests.iter().cloned());
+                    problems.extend(built.problems.iter().cloned());
+                    bytes += built.bytes;
+                }
+            }
         }
         let served = scopes(ask.cluster, &manifests).await?;
         let (name, spec) = ask.project;
@@ -286,6 +323,12 @@ fn fingerprint(identity: u64, reads: &[Read<'_>]) -> u64 {
     for read in reads {
         read.seen.fingerprint.hash(&mut hasher);
     }
+    hasher.finish()
+}
+
+fn fingerprint_of(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
     hasher.finish()
 }
 

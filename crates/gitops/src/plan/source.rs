@@ -94,13 +94,43 @@ fn relative<'a>(path: &'a str, root: &str) -> Option<&'a str> {
     if root.is_empty() { Some(path) } else { path.strip_prefix(root)?.strip_prefix('/') }
 }
 
+/// What reads a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Tool {
+    /// Its files are manifests.
+    #[default]
+    Directory,
+    /// It is built by its kustomization.
+    Kustomize,
+}
+
+impl Tool {
+    /// The tool for a source: the one it names, or the one that its directory is made for.
+    #[must_use]
+    pub fn of(source: &Source, has_kustomization: bool) -> Self {
+        match (&source.directory, &source.kustomize) {
+            (_, Some(_)) => Self::Kustomize,
+            (None, None) if has_kustomization => Self::Kustomize,
+            _ => Self::Directory,
+        }
+    }
+
+    /// The name upstream uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Directory => "Directory",
+            Self::Kustomize => "Kustomize",
+        }
+    }
+}
+
 /// Why a directory cannot be rendered as plain manifests: files of a tool that is not supported yet.
 #[must_use]
 pub fn other_tool<'a>(paths: impl IntoIterator<Item = &'a str>, root: &str) -> Option<Problem> {
     paths.into_iter().find_map(|path| {
         let tool = match relative(path, root)? {
             "Chart.yaml" => "Helm charts",
-            "kustomization.yaml" | "kustomization.yml" | "Kustomization" => "Kustomize",
             _ => return None,
         };
         let message = format!("{tool} are not supported yet; commit the rendered manifests, or set source.directory to read the files as they are");

@@ -23,7 +23,7 @@ pub struct Manifest {
     pub object: Value,
     /// Path from the root of the repository.
     pub file: Arc<str>,
-    /// First line of the document, from 1.
+    /// First line of the document, from 1; 0 where it was put together from several.
     pub line: usize,
     /// Where its fields stand; `None` for an item of a list.
     pub anchor: Option<Anchor>,
@@ -74,10 +74,10 @@ impl Anchor {
 }
 
 impl Manifest {
-    /// `file:line`.
+    /// `file:line`, or the file alone.
     #[must_use]
     pub fn origin(&self) -> String {
-        format!("{}:{}", self.file, self.line)
+        if self.line == 0 { self.file.to_string() } else { format!("{}:{}", self.file, self.line) }
     }
 }
 

@@ -10,6 +10,7 @@ mod golden;
 mod hooks;
 mod instances;
 mod killed;
+mod kustomize;
 mod lab;
 mod project_restrictions;
 mod prune;
