@@ -11,7 +11,7 @@ const LAYERS: &[(u8, &[&str])] = &[
     (0, &["api", "apimachinery", "cel", "kustomize"]),
     (1, &["telemetry", "git", "controller-runtime"]),
     (2, &["store", "apiserver", "simcluster"]),
-    (3, &["gitops", "orchestrator"]),
+    (3, &["applicationset", "gitops", "orchestrator"]),
     (4, &["portal", "server", "cli"]),
 ];
 

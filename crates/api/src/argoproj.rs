@@ -1,8 +1,9 @@
-//! `argoproj.io/v1alpha1`: Application and AppProject, as Argo CD's `pkg/apis/application/v1alpha1`.
+//! `argoproj.io/v1alpha1`: Application, AppProject and ApplicationSet, as Argo CD's `pkg/apis/application/v1alpha1`.
 //!
 //! Typed edges only: what is read of a spec and written to a status. Objects themselves stay `Value`s.
 //! It must not know how an application is compared or synced.
 
+mod applicationset;
 mod operation;
 mod status;
 
@@ -11,6 +12,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use applicationset::{
+    ApplicationSetSpec, ApplicationSetStatus, ApplicationSetSyncPolicy, CLUSTER_SECRET, DELETION_BUDGET, IgnoredField,
+    PreservedFields, SetCondition,
+};
 pub use operation::{Initiator, Operation, ResourceRef, SyncOperation};
 pub use status::{
     ApplicationStatus, ComparedTo, Condition, HealthStatus, OperationState, ResourceResult, ResourceStatus,
@@ -72,13 +77,15 @@ pub const IN_CLUSTER: &str = "in-cluster";
 /// URL of the control plane's own cluster.
 pub const IN_CLUSTER_SERVER: &str = "https://kubernetes.default.svc";
 
-/// The CustomResourceDefinitions of this group: Application and AppProject.
+/// The CustomResourceDefinitions of this group: Application, AppProject and ApplicationSet.
 #[must_use]
 pub fn custom_resource_definitions() -> Vec<Value> {
-    [include_str!("../crds/argoproj.io_applications.json"), include_str!("../crds/argoproj.io_appprojects.json")]
-        .into_iter()
-        .map(|text| serde_json::from_str(text).expect("the files are JSON; a test reads them"))
-        .collect()
+    let files = [
+        include_str!("../crds/argoproj.io_applications.json"),
+        include_str!("../crds/argoproj.io_appprojects.json"),
+        include_str!("../crds/argoproj.io_applicationsets.json"),
+    ];
+    files.into_iter().map(|text| serde_json::from_str(text).expect("the files are JSON; a test reads them")).collect()
 }
 
 /// The project that every application without one of its own belongs to: it allows everything.

@@ -9,6 +9,7 @@ pub(crate) fn controllers() -> Vec<Controller> {
         Controller { name: "simcluster", rules: mainstay_simcluster::rules() },
         Controller { name: "orchestrator", rules: mainstay_orchestrator::rules() },
         Controller { name: "gitops", rules: mainstay_gitops::rules() },
+        Controller { name: "applicationset", rules: mainstay_applicationset::rules() },
         Controller { name: "portal", rules: portal() },
         Controller { name: "server", rules: server() },
     ]
@@ -23,7 +24,7 @@ fn portal() -> Value {
 fn server() -> Value {
     let verbs = ["create", "get", "list", "patch", "update", "watch"];
     json!([
-        {"verbs": verbs, "apiGroups": [""], "resources": ["configmaps", "namespaces"]},
+        {"verbs": verbs, "apiGroups": [""], "resources": ["configmaps", "namespaces", "secrets"]},
         {"verbs": verbs, "apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"]},
         {"verbs": verbs, "apiGroups": ["argoproj.io"], "resources": ["applications", "appprojects"]},
     ])

@@ -1,6 +1,8 @@
 //! The objects every cluster needs before the first sync: custom resource definitions, namespaces, the default
 //! project and the root of the app of apps. Everything else comes from git.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use mainstay_api::{argoproj, kro};
 use mainstay_controller_runtime::{Applier, Context, ObjectKey};
 use serde_json::{Value, json};
@@ -13,6 +15,8 @@ const MANAGER: &str = "mainstay-server";
 
 /// Namespace of what belongs to Mainstay itself.
 const SYSTEM: &str = "mainstay-system";
+/// How the API servers of the other clusters begin, as destinations name them.
+pub(crate) const MEMBER_SERVER: &str = "https://kubernetes.default.svc/clusters/";
 /// Namespace of the argoproj.io objects, as upstream installs them.
 pub(crate) const ARGOCD: &str = "argocd";
 
@@ -41,6 +45,27 @@ pub(crate) async fn control_plane(context: &Context, info: &[(&str, String)]) ->
     objects.extend(argoproj::custom_resource_definitions());
     objects.extend([argoproj::default_project(ARGOCD), root_application()]);
     apply(context, &objects).await
+}
+
+/// The Secrets by which Argo CD's tools know the other clusters: the `clusters` generator reads their labels. They hold no
+/// credentials, since the engines need none.
+///
+/// # Errors
+/// When the API server refuses one.
+pub(crate) async fn members(context: &Context, names: &[String]) -> Result<(), Error> {
+    let secret = |name: &String| {
+        let (label, value) = argoproj::CLUSTER_SECRET;
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": {"name": format!("cluster-{name}"), "namespace": ARGOCD, "labels": {label: value}},
+            "data": {
+                "name": STANDARD.encode(name),
+                "server": STANDARD.encode(format!("{MEMBER_SERVER}{name}")),
+                "config": STANDARD.encode("{}"),
+            },
+        })
+    };
+    apply(context, &names.iter().map(secret).collect::<Vec<_>>()).await
 }
 
 async fn apply(context: &Context, objects: &[Value]) -> Result<(), Error> {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use mainstay_controller_runtime::Context;
 
+use crate::bootstrap::MEMBER_SERVER;
+
 /// Clusters by name, with the URL and the name Argo CD knows the control plane by.
 pub(crate) struct Embedded {
     control: String,
@@ -21,7 +23,8 @@ impl Embedded {
 
 impl mainstay_gitops::Clusters for Embedded {
     fn get(&self, name_or_server: &str) -> Option<Context> {
-        let name = if IN_CLUSTER.contains(&name_or_server) { &self.control } else { name_or_server };
+        let member = name_or_server.strip_prefix(MEMBER_SERVER).unwrap_or(name_or_server);
+        let name = if IN_CLUSTER.contains(&name_or_server) { &self.control } else { member };
         self.contexts.get(name).cloned()
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use mainstay_apiserver::{ApiServer, DEFAULT_CLUSTER, Identity};
+use mainstay_applicationset::ApplicationSetContext;
 use mainstay_controller_runtime::Context;
 use mainstay_controller_runtime::context::Seams;
 use mainstay_git::{DEFAULT_BRANCH, GitHost, Push, Repositories};
@@ -39,8 +40,12 @@ impl Engines<'_> {
             mainstay_simcluster::run(self.context(&cluster, "simcluster"), self.simulation.clone());
             mainstay_orchestrator::run(self.context(&cluster, "orchestrator"));
         }
-        bootstrap::control_plane(&self.context(DEFAULT_CLUSTER, "server"), &self.info).await?;
+        let control = self.context(DEFAULT_CLUSTER, "server");
+        bootstrap::control_plane(&control, &self.info).await?;
+        let members: Vec<String> = self.api.clusters().into_iter().filter(|name| name != DEFAULT_CLUSTER).collect();
+        bootstrap::members(&control, &members).await?;
         tokio::spawn(mainstay_gitops::run(self.gitops()));
+        tokio::spawn(mainstay_applicationset::run(self.applicationsets()));
         Ok(())
     }
 
@@ -55,6 +60,14 @@ impl Engines<'_> {
         let control = contexts.get(DEFAULT_CLUSTER).cloned().unwrap_or_else(|| self.context(DEFAULT_CLUSTER, "gitops"));
         let clusters = Arc::new(Embedded::new(DEFAULT_CLUSTER, contexts));
         GitopsContext::new(control, clusters, self.repositories.clone()).pushes(pushes(self.git))
+    }
+}
+
+impl Engines<'_> {
+    fn applicationsets(&self) -> ApplicationSetContext {
+        let control = self.context(DEFAULT_CLUSTER, "applicationset");
+        let urls = pushes(self.git).map(|pushed| pushed.url).boxed();
+        ApplicationSetContext::new(control, self.repositories.clone()).pushes(urls)
     }
 }
 
