@@ -87,7 +87,8 @@ fn recall(subject: &Subject, observed: &Observed, run: &mut Run) {
         live.and_then(|live| object::annotation(live, thread::ANNOTATION)) == Some(cause.as_str())
     };
     let resources = observed.comparison.resources.iter();
-    let applied = resources.filter(|resource| resource.sync == compare::Sync::Synced && caused(&resource.key));
+    let is_applied = |one: &&compare::Resource| !one.hook && one.sync == compare::Sync::Synced && caused(&one.key);
+    let applied = resources.filter(is_applied);
     let result = |key: &Key, version: &str| operation::result(key, version, SYNCED, apply::said(key, "unchanged"));
     run.results.extend(applied.map(|one| (Task::resource(&one.key), result(&one.key, &one.version))));
 }

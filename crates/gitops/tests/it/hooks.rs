@@ -67,6 +67,7 @@ async fn phases_come_one_after_the_other() {
     assert!(
         told.contains(&hook("migrate", "PreSync").each_ref()) && told.contains(&hook("test", "PostSync").each_ref())
     );
+    assert_eq!(told.len(), 3, "each is told of once");
     let shown = app["status"]["resources"].as_array().unwrap();
     assert!(shown.iter().any(|one| one["name"] == "migrate" && one["hook"] == true && one["status"].is_null()));
     let finalizers = |job: &Value| object::finalizers(job).count();
