@@ -16,11 +16,13 @@ use tokio::task::JoinHandle;
 use crate::Clusters;
 use crate::apply;
 use crate::deletion::{self, Progress};
+use crate::deletion_hooks::{self, Step};
 use crate::fetch::{self, LiveViews, Sources};
 use crate::hooks;
 use crate::observe::{Memory, Observed, Subject, observe};
 use crate::plan::autosync;
 use crate::plan::history;
+use crate::plan::hook::Phase;
 use crate::plan::turn::{self, Run, Turn};
 use crate::plan::vain;
 use crate::report::{self, Besides, Findings, Notice};
@@ -109,6 +111,14 @@ impl Look<'_> {
                 None => self.memory.overlay.deleted(&key),
             }
         }
+    }
+
+    /// The finalizers that the application has to have for its hooks, if it has not. What a broken source may have meant is
+    /// not known.
+    fn finalizers(&self) -> Option<Vec<String>> {
+        let targets = &self.observed.targets;
+        let known = !targets.problems.iter().any(|problem| problem.leaves_a_gap());
+        deletion_hooks::finalizers(&self.subject.app, &targets.hooks).filter(|_| known)
     }
 
     /// Ends the hooks of the application's operation, which is ended itself.
@@ -259,6 +269,7 @@ impl Engine {
         }
         let recorded = run.is_recorded();
         let mut besides = self.besides(&look.subject, &run, look.aim.shas()).await;
+        besides.finalizers = look.finalizers();
         if let Some(state) = sync::begin(&look.subject, &look.observed, &mut run) {
             self.begin(look, state, std::mem::take(&mut besides)).await?;
         }
@@ -348,10 +359,11 @@ impl Engine {
         let conditions = refusal.map(|message| ("SyncError", message)).into_iter().collect();
         let findings = Findings { operation: None, conditions, now: self.control.clock.now_rfc3339() };
         let status = report::build(&look.subject, &look.observed, findings);
-        if let Some(later) = self.put_off(look, &status) {
+        let besides = Besides { finalizers: look.finalizers(), ..refreshed() };
+        if let Some(later) = self.put_off(look, &status).filter(|_| besides.finalizers.is_none()) {
             return Ok(Some(later));
         }
-        self.write(&look.subject.app, &status, refreshed(), look.memory).await?;
+        self.write(&look.subject.app, &status, besides, look.memory).await?;
         let arrival = self.arrival(look);
         self.record(look, arrival.into_iter().collect());
         Ok(None)
@@ -427,6 +439,12 @@ impl Engine {
     }
 
     async fn delete(&self, app: &Value) -> Result<Action, Error> {
+        if deletion_hooks::step(app, Phase::PreDelete).is_some() {
+            return self.deletion_hooks(app, Phase::PreDelete).await;
+        }
+        if !deletion::cascades(app) && deletion_hooks::step(app, Phase::PostDelete).is_some() {
+            return self.deletion_hooks(app, Phase::PostDelete).await;
+        }
         if !deletion::cascades(app) {
             return Ok(Action::done());
         }
@@ -439,6 +457,52 @@ impl Engine {
             Progress::Done => Ok(Action::done()),
             Progress::Waiting => Ok(Action::resync_after(RESYNC)),
         }
+    }
+
+    /// Runs the hooks of a deletion, or lets their objects go. A source that cannot be read, or a hook that fails, holds the
+    /// deletion up and is reported.
+    async fn deletion_hooks(&self, app: &Value, phase: Phase) -> Result<Action, Error> {
+        let key = ObjectKey::of(app);
+        let mut memory = self.take(&key);
+        let done = Box::pin(self.run_deletion_hooks((&key, app), phase, &mut memory)).await;
+        self.put(key, memory);
+        done
+    }
+
+    async fn run_deletion_hooks(
+        &self,
+        (key, app): (&ObjectKey, &Value),
+        phase: Phase,
+        memory: &mut Memory,
+    ) -> Result<Action, Error> {
+        let subject = match self.subject(key, app) {
+            Ok(subject) => subject,
+            Err(Invalid(message)) => return self.refuse(app, memory, "DeletionError", message).await,
+        };
+        let mut observed = match self.fetch(&subject, memory).await {
+            Ok((_, observed)) => observed,
+            Err(error) => {
+                self.refuse(app, memory, "DeletionError", chain(&error).to_string()).await?;
+                return Err(error.into());
+            }
+        };
+        let failed = |source| Error::Hooks(key.name.clone(), source);
+        let Some(step) = deletion_hooks::step(app, phase) else { return Ok(Action::done()) };
+        if step == Step::Run {
+            match deletion_hooks::run(&subject, &mut observed, phase).await.map_err(failed)? {
+                deletion_hooks::Progress::Done => {}
+                deletion_hooks::Progress::Waiting(_) => return Ok(Action::resync_after(RESYNC)),
+                deletion_hooks::Progress::Failed(message) => {
+                    return self.refuse(app, memory, "DeletionError", message).await;
+                }
+            }
+        } else {
+            deletion_hooks::clean(&subject, &observed, phase).await.map_err(failed)?;
+        }
+        let finalizer = deletion_hooks::finalizer(phase, step);
+        let removed = deletion::remove_finalizers(&self.control, app, |one| one == finalizer).await;
+        removed.map_err(|source| deletion::Error::Finalizer(key.name.clone(), source))?;
+        Ok(Action::resync_after(RESYNC))
     }
 
     /// Kinds in the source of an application that has no resources in its status: its first sync may have been cut
@@ -481,7 +545,7 @@ fn asked(subject: &Subject, revisions: &[String]) -> Vec<Asked> {
 
 /// A look has been taken: the refresh annotation has done its work.
 fn refreshed() -> Besides {
-    Besides { operation_taken: false, annotations: vec![(argoproj::REFRESH, None)] }
+    Besides { annotations: vec![(argoproj::REFRESH, None)], ..Besides::default() }
 }
 
 /// Whether the cache has not caught up with the last own write.

@@ -11,8 +11,8 @@ use crate::fetch::{self, LiveViews, Wanted};
 use crate::plan::compare::Live;
 use crate::plan::key::{Key, tracked_by};
 use crate::plan::options::SyncOptions;
-use crate::plan::{order, prune, target};
-use crate::{apply, report};
+use crate::plan::{hook, order, prune, target};
+use crate::{apply, hooks, report};
 
 /// Deleting failed; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +108,11 @@ async fn delete_wave(cluster: &Context, app: &Value, wave: &[Key], live: &Live) 
     let policy = if background { "background" } else { "foreground" };
     let options = SyncOptions::new(&[format!("PrunePropagationPolicy={policy}")]);
     for key in wave {
-        if let Some(object) = live.get(key).filter(|live| !object::is_deleting(live)) {
+        let Some(object) = live.get(key) else { continue };
+        if hook::is_hook(object) {
+            // Nobody waits for it any more.
+            hooks::remove(cluster, key, object).await?;
+        } else if !object::is_deleting(object) {
             apply::delete(cluster, key, object, &options).await?;
         }
     }
@@ -116,7 +120,16 @@ async fn delete_wave(cluster: &Context, app: &Value, wave: &[Key], live: &Live) 
 }
 
 async fn remove_finalizer(control: &Context, app: &Value) -> Result<(), api::Error> {
-    let rest: Vec<&str> = object::finalizers(app).filter(|finalizer| !is_ours(finalizer)).collect();
+    remove_finalizers(control, app, is_ours).await
+}
+
+/// Removes some finalizers of an application, if it is still as it was seen.
+pub(crate) async fn remove_finalizers(
+    control: &Context,
+    app: &Value,
+    which: impl Fn(&str) -> bool,
+) -> Result<(), api::Error> {
+    let rest: Vec<&str> = object::finalizers(app).filter(|finalizer| !which(finalizer)).collect();
     let version = object::resource_version(app).unwrap_or_default();
     let patch = json!({"metadata": {"finalizers": rest, "resourceVersion": version}});
     let api = report::applications(control, object::namespace(app).unwrap_or_default());

@@ -28,11 +28,11 @@ pub(crate) fn attempt(run: &Run) -> Attempt {
     }
 }
 
-/// What hooks make in an attempt at a sync.
-pub(crate) fn instances(hooks: &[Hook], attempt: &Attempt) -> BTreeMap<Task, Target> {
+/// What hooks make in the phases of an attempt.
+pub(crate) fn instances(hooks: &[Hook], attempt: &Attempt, runs: impl Fn(Phase) -> bool) -> BTreeMap<Task, Target> {
     let mut instances = BTreeMap::new();
     for hook in hooks {
-        for phase in hook.phases.iter().filter(|phase| **phase <= Phase::SyncFail) {
+        for phase in hook.phases.iter().filter(|phase| runs(**phase)) {
             let target = hook.instance(*phase, attempt);
             instances.insert(Task { phase: *phase, key: target.key.clone() }, target);
         }
@@ -132,6 +132,11 @@ pub(crate) async fn tidy(cluster: &Context, state: &OperationState, live: &Live)
         }
     }
     written
+}
+
+/// Lets the object of a hook go, if it is held.
+pub(crate) async fn let_go(cluster: &Context, key: &Key, live: &Value) -> Result<(), apply::Error> {
+    if has_finalizer(live) { release(cluster, key, live).await.map(drop) } else { Ok(()) }
 }
 
 fn results(state: &OperationState) -> Results {

@@ -16,6 +16,7 @@ mod apply;
 mod cache;
 mod controller;
 mod deletion;
+mod deletion_hooks;
 mod fetch;
 mod hooks;
 mod observe;

@@ -38,6 +38,8 @@ pub(crate) struct Besides {
     pub(crate) operation_taken: bool,
     /// Annotations to set, or to remove with `None`.
     pub(crate) annotations: Vec<(&'static str, Option<String>)>,
+    /// All finalizers it is to have, if others than it has.
+    pub(crate) finalizers: Option<Vec<String>>,
 }
 
 /// The Application API.
@@ -79,6 +81,10 @@ fn patch(app: &Value, status: Option<Value>, besides: &Besides) -> Option<Value>
         .filter(|(key, value)| object::annotation(app, key) != value.as_deref())
         .map(|(key, value)| ((*key).to_owned(), value.clone().map_or(Value::Null, Value::String)))
         .collect();
+    if let Some(finalizers) = &besides.finalizers {
+        metadata.insert("finalizers".to_owned(), json!(finalizers));
+        metadata.extend(object::resource_version(app).map(|version| ("resourceVersion".to_owned(), version.into())));
+    }
     if !annotations.is_empty() {
         metadata.insert("annotations".to_owned(), Value::Object(annotations));
     }
@@ -157,6 +163,7 @@ mod tests {
         let besides = Besides {
             operation_taken: true,
             annotations: vec![(argoproj::REFRESH, None), (argoproj::PINNED_REVISION, None)],
+            finalizers: None,
         };
         let expected = json!({"operation": null, "metadata": {"resourceVersion": "7", "annotations": {"argocd.argoproj.io/refresh": null}}});
         assert_eq!(patch(&app, None, &besides), Some(expected));

@@ -16,6 +16,7 @@ use crate::hooks;
 use crate::observe::{Observed, Subject};
 use crate::plan::autosync;
 use crate::plan::compare;
+use crate::plan::hook::Phase;
 use crate::plan::key::Key;
 use crate::plan::operation::{self, SYNC_FAILED, SYNCED, Step, Task};
 use crate::plan::options::{FAIL_ON_SHARED, RESPECT_IGNORED, SyncOptions};
@@ -95,7 +96,11 @@ fn recall(subject: &Subject, observed: &Observed, run: &mut Run) {
 
 /// What the hooks of an operation make: those of a sync of everything.
 fn hooks_of(observed: &Observed, run: &Run) -> BTreeMap<Task, Target> {
-    if run.runs_hooks() { hooks::instances(&observed.targets.hooks, &hooks::attempt(run)) } else { BTreeMap::new() }
+    if run.runs_hooks() {
+        hooks::instances(&observed.targets.hooks, &hooks::attempt(run), |phase| phase <= Phase::SyncFail)
+    } else {
+        BTreeMap::new()
+    }
 }
 
 /// Runs an operation as far as it goes.

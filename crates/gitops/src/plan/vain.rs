@@ -6,7 +6,6 @@ use mainstay_api::argoproj::{self, ApplicationSpec};
 use mainstay_apimachinery::object;
 use serde_json::Value;
 
-use super::hook;
 use super::options::SyncOptions;
 
 /// Sync options that are known but not heeded with this value, and what holds instead.
@@ -57,14 +56,7 @@ pub fn manifest(value: &Value) -> Vec<String> {
     let options = SyncOptions::of(value);
     let sync = sync_options(&options).map(|said| format!("{}: {said}", argoproj::SYNC_OPTIONS));
     let compare = compare_options(value).map(|said| format!("{}: {said}", argoproj::COMPARE_OPTIONS));
-    sync.chain(compare).chain(hook(value)).collect()
-}
-
-/// What a hook asks in vain.
-fn hook(value: &Value) -> Option<String> {
-    let hook::Role::Hook(phases) = hook::role(value) else { return None };
-    let never = phases.into_iter().find(|phase| *phase > hook::Phase::SyncFail)?;
-    Some(format!("hooks of phase {never} are not run yet: an application is deleted without them"))
+    sync.chain(compare).collect()
 }
 
 /// What an Application asks in vain.

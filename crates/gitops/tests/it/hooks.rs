@@ -183,3 +183,61 @@ async fn a_hook_of_a_terminated_sync_is_deleted() {
     lab.cluster.settle().await;
     assert!(names(&lab).await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn hooks_of_a_deletion_run_before_and_after_the_resources_go() {
+    let lab = Lab::start().await;
+    let files = [
+        ("shop/a.yaml", config("a", "1", "")),
+        ("shop/save.yaml", hook("save", "PreDelete")),
+        (
+            "shop/bye.yaml",
+            job(
+                "name: bye",
+                "argocd.argoproj.io/hook: PostDelete, argocd.argoproj.io/hook-delete-policy: HookSucceeded",
+            ),
+        ),
+    ];
+    let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(text.as_str()))).collect();
+    let sha = lab.commit(&files).await;
+    let mut app = lab.app("shop-dev", "shop");
+    app["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    lab.cluster.apply(&app).await;
+    let app = lab.synced("shop-dev", &sha).await;
+    assert_eq!(object::finalizers(&app).count(), 5);
+    assert!(names(&lab).await.is_empty(), "a sync does not run them");
+
+    lab.cluster.delete(crate::lab::APPLICATION, "argocd", "shop-dev").await;
+    lab.cluster.settle().await;
+    assert_eq!(names(&lab).await, ["save"]);
+    assert!(lab.config("a").await.is_some(), "nothing goes before it is through");
+    end(&lab, "save", "Complete").await;
+    lab.cluster.settle().await;
+    assert!(lab.config("a").await.is_none());
+    assert_eq!(names(&lab).await, ["bye"]);
+    assert!(lab.cluster.get(crate::lab::APPLICATION, "argocd", "shop-dev").await.is_some());
+    end(&lab, "bye", "Complete").await;
+    lab.cluster.settle().await;
+    assert!(lab.cluster.get(crate::lab::APPLICATION, "argocd", "shop-dev").await.is_none());
+    assert!(names(&lab).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_fails_holds_a_deletion_up() {
+    let lab = Lab::start().await;
+    let sha = lab
+        .commit(&[("shop/a.yaml", Some(&config("a", "1", ""))), ("shop/save.yaml", Some(&hook("save", "PreDelete")))])
+        .await;
+    let mut app = lab.app("shop-dev", "shop");
+    app["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io"]);
+    lab.cluster.apply(&app).await;
+    lab.synced("shop-dev", &sha).await;
+    lab.cluster.delete(crate::lab::APPLICATION, "argocd", "shop-dev").await;
+    lab.cluster.settle().await;
+    end(&lab, "save", "Failed").await;
+    let said =
+        |app: &Value| condition(app, "DeletionError").is_some_and(|said| said.contains("PreDelete hook save failed"));
+    lab.until("shop-dev", said).await;
+    lab.cluster.settle().await;
+    assert!(lab.config("a").await.is_some());
+}
