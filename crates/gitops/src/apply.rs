@@ -1,6 +1,7 @@
 //! Writes to the destination: applies and prunes one wave, makes the destination's namespace.
 //! It must not decide what is applied; it says of each resource what became of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use futures::StreamExt;
@@ -13,7 +14,7 @@ use mainstay_telemetry::{Thread, chain, thread};
 use serde_json::{Value, json};
 
 use crate::MANAGER;
-use crate::plan::compare::{self, Live};
+use crate::plan::compare::{self, Ignored, Live};
 use crate::plan::hook::Phase;
 use crate::plan::key::Key;
 use crate::plan::operation::{PRUNE_SKIPPED, PRUNED, SYNC_FAILED, SYNCED, Task, hook_result, result};
@@ -131,7 +132,14 @@ async fn task(job: &Job<'_>, phase: Phase, target: &Target, is_hook: bool) -> Re
 async fn apply(job: &Job<'_>, target: &Target) -> Option<(ResourceResult, Option<Value>)> {
     let mut desired = target.object.clone();
     if let Some(live) = job.live.get(&target.key) {
-        compare::keep_ignored(&mut desired, live, &compare::ignored_pointers(job.respected, &target.key));
+        let ignored = Ignored::of(job.respected, &target.key);
+        match with_owners(job.cluster, target, live, &ignored).await {
+            Ok(live) => compare::keep_ignored(&mut desired, &live, &ignored),
+            Err(refused) => {
+                let message = format!("{}: {}: {}", target.origin, target.key, refused.message);
+                return Some((result(&target.key, &target.version, SYNC_FAILED, message), None));
+            }
+        }
     }
     object::set_annotation(&mut desired, thread::ANNOTATION, &job.cause.to_string());
     let written = write(job, target, &desired).await.transpose()?;
@@ -141,6 +149,20 @@ async fn apply(job: &Job<'_>, target: &Target) -> Option<(ResourceResult, Option
         Err(reason) => (SYNC_FAILED, format!("{}: {key}: {reason}", target.place_of(&reason)), None),
     };
     Some((result(key, &target.version, status, message), live))
+}
+
+/// The live object, with who owns its fields if that is asked for.
+async fn with_owners<'a>(
+    cluster: &Context,
+    target: &Target,
+    live: &'a Value,
+    ignored: &Ignored,
+) -> Result<Cow<'a, Value>, Refused> {
+    if !ignored.needs_owners() {
+        return Ok(Cow::Borrowed(live));
+    }
+    let found = api_of(cluster, target, live).await?.get(object::name(live)).await;
+    found.map(|found| found.map_or(Cow::Borrowed(live), Cow::Owned)).map_err(|error| Refused::by_server(&error))
 }
 
 /// Writes a target. Gives the live object, or nothing if the old one has to be gone first.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::fetch::{self, Ask, LiveViews, Overlay, Seen, Sources, Verdicts, View, Wanted};
 use crate::hooks;
-use crate::plan::compare::{self, Comparison, Live, Prediction};
+use crate::plan::compare::{self, Comparison, Ignored, Live, Prediction};
 use crate::plan::health::{Judge, Reporting};
 use crate::plan::key::Key;
 use crate::plan::options::FAIL_ON_SHARED;
@@ -149,7 +149,7 @@ impl Observed {
         for (key, live) in written {
             memory.overlay.wrote(key.clone(), live.clone(), subject.cluster.clock.now());
             let Some(target) = self.targets.by_key.get(key) else { continue };
-            memory.verdicts.note(target, live, &compare::ignored_pointers(rules, key), Prediction::Same);
+            memory.verdicts.note(target, live, &Ignored::of(rules, key), Prediction::Same);
             self.predictions.insert(key.clone(), Prediction::Same);
         }
         self.compare(subject);

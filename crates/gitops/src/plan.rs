@@ -8,6 +8,7 @@ pub mod health;
 pub mod history;
 pub mod hook;
 pub mod images;
+pub mod jq;
 pub mod key;
 pub mod operation;
 pub mod options;

@@ -225,7 +225,7 @@ fn concerned(shown: &mut HashMap<ObjectKey, Shown>, event: &Event<'_>) -> Vec<St
 /// A number that changes when an object does in something that is compared, or in its health.
 fn seen(object: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (compare::fingerprint(object, &[]), health::trace(object)).hash(&mut hasher);
+    (compare::fingerprint(object, &compare::Ignored::default()), health::trace(object)).hash(&mut hasher);
     hasher.finish()
 }
 

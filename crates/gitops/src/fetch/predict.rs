@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Error;
 use crate::MANAGER;
-use crate::plan::compare::{self, Live, Prediction};
+use crate::plan::compare::{self, Ignored, Live, Prediction};
 use crate::plan::key::Key;
 use crate::plan::target::Target;
 
@@ -23,6 +23,7 @@ const CONCURRENCY: usize = 8;
 #[derive(Clone, Debug)]
 struct Verdict {
     desired: u64,
+    ignored: u64,
     live_version: String,
     live: u64,
     prediction: Prediction,
@@ -34,8 +35,11 @@ pub(crate) struct Verdicts(BTreeMap<Key, Verdict>);
 
 impl Verdicts {
     /// The answer, if neither desired nor live changed in anything that counts.
-    fn known(&mut self, target: &Target, live: &Value, ignored: &[String]) -> Option<Prediction> {
-        let verdict = self.0.get_mut(&target.key).filter(|verdict| verdict.desired == target.hash)?;
+    fn known(&mut self, target: &Target, live: &Value, ignored: &Ignored) -> Option<Prediction> {
+        let verdict = self.0.get_mut(&target.key)?;
+        if verdict.desired != target.hash || verdict.ignored != ignored.digest() {
+            return None;
+        }
         let version = object::resource_version(live).unwrap_or_default();
         if verdict.live_version != version {
             if verdict.live != compare::fingerprint(live, ignored) {
@@ -47,9 +51,10 @@ impl Verdicts {
     }
 
     /// Notes an answer.
-    pub(crate) fn note(&mut self, target: &Target, live: &Value, ignored: &[String], prediction: Prediction) {
+    pub(crate) fn note(&mut self, target: &Target, live: &Value, ignored: &Ignored, prediction: Prediction) {
         let verdict = Verdict {
             desired: target.hash,
+            ignored: ignored.digest(),
             live_version: object::resource_version(live).unwrap_or_default().to_owned(),
             live: compare::fingerprint(live, ignored),
             prediction,
@@ -75,7 +80,7 @@ pub(crate) async fn predict(
     let mut open = Vec::new();
     for target in targets.values().filter(|target| !target.blocked) {
         let Some(live) = live.get(&target.key) else { continue };
-        let ignored = compare::ignored_pointers(rules, &target.key);
+        let ignored = Ignored::of(rules, &target.key);
         match verdicts.known(target, live, &ignored) {
             Some(prediction) => drop(predictions.insert(target.key.clone(), prediction)),
             None => open.push((target, live, ignored)),
@@ -90,22 +95,24 @@ pub(crate) async fn predict(
     Ok(predictions)
 }
 
-type Open<'a> = (&'a Target, &'a Value, Vec<String>);
+type Open<'a> = (&'a Target, &'a Value, Ignored);
 
 async fn answer<'a>(
     cluster: &Context,
     (target, live, ignored): Open<'a>,
-) -> Result<(&'a Target, &'a Value, Vec<String>, Prediction), Error> {
+) -> Result<(&'a Target, &'a Value, Ignored, Prediction), Error> {
     let prediction = ask(cluster, target, live, &ignored).await?;
     Ok((target, live, ignored, prediction))
 }
 
-async fn ask(cluster: &Context, target: &Target, live: &Value, ignored: &[String]) -> Result<Prediction, Error> {
+async fn ask(cluster: &Context, target: &Target, live: &Value, ignored: &Ignored) -> Result<Prediction, Error> {
     let failed = |source: api::Error| Error::Compare { cluster: cluster.cluster.clone(), source };
     let resolved = cluster.mapper.resolve(&target.gvk()).await;
     let mapping = resolved.map_err(|source| Error::Discovery { cluster: cluster.cluster.clone(), source })?;
     let Some(mapping) = mapping else { return Ok(Prediction::Differs) };
     let api = cluster.api(&mapping.resource, object::namespace(&target.object));
+    let owned = if ignored.needs_owners() { api.get(object::name(live)).await.map_err(failed)? } else { None };
+    let live = owned.as_ref().unwrap_or(live);
     match api.apply(&target.object, &ApplyOptions::forced(MANAGER).dry_run()).await {
         Ok(predicted) if compare::differs(&predicted, live, ignored) => Ok(Prediction::Differs),
         Ok(_) => Ok(Prediction::Same),

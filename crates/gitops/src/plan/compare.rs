@@ -4,14 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use mainstay_api::argoproj::{self, IgnoreDifferences};
+use mainstay_apimachinery::managed_fields::{self, Operation};
 use mainstay_apimachinery::object;
 use mainstay_telemetry::thread;
 use serde_json::Value;
 
 use super::glob;
 use super::hook;
+use super::jq::{self, Jq};
 use super::key::{Key, tracked_by};
 use super::target::{Target, hash};
 
@@ -168,15 +172,16 @@ fn version_of(live: &Value) -> String {
 
 /// Whether what the server predicts differs from what is live, in fields that count.
 #[must_use]
-pub fn differs(predicted: &Value, live: &Value, ignored: &[String]) -> bool {
-    comparable(predicted, ignored) != comparable(live, ignored)
+pub fn differs(predicted: &Value, live: &Value, ignored: &Ignored) -> bool {
+    let without = |object: &Value| comparable(object, &ignored.pointers_in(object, live));
+    without(predicted) != without(live)
 }
 
 /// A number that stays the same while nothing that counts changes in a live object: a write of its status alone does
 /// not ask for a new comparison.
 #[must_use]
-pub fn fingerprint(live: &Value, ignored: &[String]) -> u64 {
-    hash(&comparable(live, ignored))
+pub fn fingerprint(live: &Value, ignored: &Ignored) -> u64 {
+    hash(&comparable(live, &ignored.pointers_in(live, live)))
 }
 
 /// An object without what does not count: what the server keeps, the status, the causal thread, ignored fields.
@@ -195,31 +200,76 @@ fn comparable(value: &Value, ignored: &[String]) -> Value {
             metadata.remove("annotations");
         }
     }
-    for pointer in ignored {
+    // From the last to the first, so that items of a list keep their place until it is their turn.
+    for pointer in ignored.iter().rev() {
         remove_pointer(&mut value, pointer);
     }
     value
 }
 
-/// The JSON pointers that an application ignores in a resource.
-#[must_use]
-pub fn ignored_pointers(rules: &[IgnoreDifferences], key: &Key) -> Vec<String> {
-    rules
-        .iter()
-        .filter(|rule| {
+/// What an application ignores in a resource.
+#[derive(Clone, Debug, Default)]
+pub struct Ignored {
+    pointers: Vec<String>,
+    expressions: Vec<Arc<Jq>>,
+    managers: Vec<String>,
+    /// Of everything that rules say: another answer is due once it is another.
+    digest: u64,
+}
+
+impl Ignored {
+    /// A number that differs where something else is ignored.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// Whether it depends on who owns fields of the live object, which informers do not keep.
+    #[must_use]
+    pub fn needs_owners(&self) -> bool {
+        !self.managers.is_empty()
+    }
+
+    /// What some rules ignore in a resource. Expressions that cannot be used are said elsewhere.
+    #[must_use]
+    pub fn of(rules: &[IgnoreDifferences], key: &Key) -> Self {
+        let chosen = rules.iter().filter(|rule| {
             glob::matches(&rule.group, &key.group)
                 && glob::matches(&rule.kind, &key.kind)
                 && (rule.name.is_empty() || rule.name == key.name)
                 && (rule.namespace.is_empty() || rule.namespace == key.namespace)
-        })
-        .flat_map(|rule| rule.json_pointers.iter().cloned())
-        .collect()
+        });
+        let (mut ignored, mut hasher) = (Self::default(), DefaultHasher::new());
+        for rule in chosen {
+            (&rule.json_pointers, &rule.jq_path_expressions, &rule.managed_fields_managers).hash(&mut hasher);
+            ignored.pointers.extend(rule.json_pointers.iter().cloned());
+            ignored.expressions.extend(rule.jq_path_expressions.iter().filter_map(|text| jq::compiled(text).ok()));
+            ignored.managers.extend(rule.managed_fields_managers.iter().cloned());
+        }
+        ignored.digest = hasher.finish();
+        ignored
+    }
+
+    /// JSON pointers of what is ignored in an object; `live` tells who owns what.
+    fn pointers_in(&self, object: &Value, live: &Value) -> Vec<String> {
+        let mut pointers = self.pointers.clone();
+        pointers.extend(self.expressions.iter().flat_map(|expression| expression.pointers(object)));
+        for manager in &self.managers {
+            let owned = |operation| managed_fields::owned_by(live, manager, operation);
+            let owned = owned(Operation::Apply).union(&owned(Operation::Update));
+            pointers.extend(managed_fields::pointers(&owned, object));
+        }
+        pointers
+    }
 }
 
-/// Keeps what is live in fields whose differences are ignored, so that an apply changes nothing in them.
-pub fn keep_ignored(desired: &mut Value, live: &Value, ignored: &[String]) {
-    for pointer in ignored {
-        match (desired.pointer_mut(pointer), live.pointer(pointer)) {
+/// Keeps what is live in fields whose differences are ignored, so that an apply changes nothing in them. An item that
+/// stands elsewhere in a live list is left out: then the one that is there stays.
+pub fn keep_ignored(desired: &mut Value, live: &Value, ignored: &Ignored) {
+    let chosen = ignored.pointers_in(live, live);
+    for pointer in ignored.pointers_in(desired, live).iter().rev() {
+        let kept = live.pointer(pointer).filter(|_| chosen.contains(pointer));
+        match (desired.pointer_mut(pointer), kept) {
             (Some(field), Some(live)) => field.clone_from(live),
             (Some(_), None) => remove_pointer(desired, pointer),
             (None, _) => {}
@@ -262,17 +312,18 @@ mod tests {
         let live = json!({"metadata": {"name": "a", "resourceVersion": "7", "annotations": {"mainstay.dev/thread": "apps@1"}}, "spec": {"replicas": 3}, "status": {"x": 1}});
         let same = json!({"metadata": {"name": "a"}, "spec": {"replicas": 3}});
         let other = json!({"metadata": {"name": "a"}, "spec": {"replicas": 2}});
-        assert!(!differs(&same, &live, &[]));
-        assert!(differs(&other, &live, &[]));
-        assert!(!differs(&other, &live, &["/spec/replicas".into()]));
-        assert_eq!(fingerprint(&live, &[]), fingerprint(&same, &[]));
+        assert!(!differs(&same, &live, &Ignored::default()));
+        assert!(differs(&other, &live, &Ignored::default()));
+        assert!(!differs(&other, &live, &pointers(&["/spec/replicas"])));
+        let nothing = Ignored::default();
+        assert_eq!(fingerprint(&live, &nothing), fingerprint(&same, &nothing));
     }
 
     #[test]
     fn ignored_fields_keep_what_is_live() {
         let mut desired = json!({"spec": {"replicas": 1, "paused": true, "x": 1}});
-        let pointers = ["/spec/replicas", "/spec/paused", "/spec/other"].map(str::to_owned);
-        keep_ignored(&mut desired, &json!({"spec": {"replicas": 5, "other": 2, "x": 3}}), &pointers);
+        let ignored = pointers(&["/spec/replicas", "/spec/paused", "/spec/other"]);
+        keep_ignored(&mut desired, &json!({"spec": {"replicas": 5, "other": 2, "x": 3}}), &ignored);
         assert_eq!(desired, json!({"spec": {"replicas": 5, "x": 1}}));
     }
 
@@ -284,6 +335,31 @@ mod tests {
         ]))
         .unwrap();
         let key = Key { group: "apps".into(), kind: "Deployment".into(), namespace: "a".into(), name: "web".into() };
-        assert_eq!(ignored_pointers(&rules, &key), ["/spec/replicas"]);
+        assert_eq!(Ignored::of(&rules, &key).pointers, ["/spec/replicas"]);
+    }
+
+    #[test]
+    fn expressions_and_managers_choose_fields() {
+        let rules: Vec<IgnoreDifferences> = serde_json::from_value(json!([
+            {"kind": "*", "group": "*", "jqPathExpressions": [".spec.containers[] | select(.name == \"side\")"]},
+            {"kind": "*", "group": "*", "managedFieldsManagers": ["scaler"]},
+        ]))
+        .unwrap();
+        let ignored = Ignored::of(&rules, &Key::default());
+        let live = json!({
+            "metadata": {"managedFields": [{"manager": "scaler", "operation": "Update", "apiVersion": "v1",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]},
+            "spec": {"replicas": 5, "containers": [{"name": "main"}, {"name": "side", "image": "2"}]},
+        });
+        let predicted = |main: &str| json!({"metadata": {}, "spec": {"replicas": 1, "containers": [{"name": "side"}, {"name": main}]}});
+        assert!(!differs(&predicted("main"), &live, &ignored));
+        assert!(differs(&predicted("other"), &live, &ignored));
+        let mut desired = predicted("main");
+        keep_ignored(&mut desired, &live, &ignored);
+        assert_eq!(desired["spec"], json!({"replicas": 5, "containers": [{"name": "main"}]}));
+    }
+
+    fn pointers(pointers: &[&str]) -> Ignored {
+        Ignored { pointers: pointers.iter().map(|pointer| (*pointer).to_owned()).collect(), ..Ignored::default() }
     }
 }

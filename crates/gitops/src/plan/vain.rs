@@ -6,6 +6,7 @@ use mainstay_api::argoproj::{self, ApplicationSpec};
 use mainstay_apimachinery::object;
 use serde_json::Value;
 
+use super::jq;
 use super::options::SyncOptions;
 
 /// Sync options that are known but not heeded with this value, and what holds instead.
@@ -68,12 +69,11 @@ pub fn application(app: &Value, spec: &ApplicationSpec) -> Vec<String> {
         sync_options(&options).map(|said| format!("spec.syncPolicy.syncOptions: {said}")).collect();
     said.extend(compare_options(app).map(|said| format!("{}: {said}", argoproj::COMPARE_OPTIONS)));
     let rules = &spec.ignore_differences;
-    if rules.iter().any(|rule| !rule.jq_path_expressions.is_empty() || !rule.managed_fields_managers.is_empty()) {
-        said.push(
-            "spec.ignoreDifferences: jqPathExpressions and managedFieldsManagers have no effect yet; use jsonPointers"
-                .to_owned(),
-        );
-    }
+    let expressions = rules.iter().flat_map(|rule| &rule.jq_path_expressions);
+    said.extend(expressions.filter_map(|expression| {
+        let why = jq::compiled(expression).err()?;
+        Some(format!("spec.ignoreDifferences: jqPathExpressions: {expression} has no effect; {why}"))
+    }));
     said
 }
 

@@ -119,3 +119,28 @@ async fn what_cannot_be_changed_is_made_anew_where_that_is_asked() {
     lab.until("shop-dev", failed).await;
     assert_ne!(third, second);
 }
+
+#[tokio::test(start_paused = true)]
+async fn differences_can_be_ignored_by_expression_and_by_manager() {
+    let lab = Lab::start().await;
+    let first = lab.commit(&[("shop/web.yaml", Some(&deployment("web:1")))]).await;
+    let mut app = lab.app("shop-dev", "shop");
+    app["spec"]["syncPolicy"]["automated"]["selfHeal"] = false.into();
+    lab.cluster.apply(&app).await;
+    lab.synced("shop-dev", &first).await;
+    let deployments = lab.member(("apps/v1", "Deployment"), "shop").await;
+    let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "other"}]}}}});
+    deployments.merge_patch("updater", "web", None, &image).await.unwrap();
+    deployments.merge_patch("scaler", "web", None, &json!({"spec": {"replicas": 5}})).await.unwrap();
+    lab.until("shop-dev", |app| app["status"]["sync"]["status"] == "OutOfSync").await;
+    app["spec"]["ignoreDifferences"] = json!([
+        {"group": "apps", "kind": "Deployment", "jqPathExpressions": [".spec.template.spec.containers[] | select(.name == \"main\") | .image"]},
+        {"group": "*", "kind": "*", "managedFieldsManagers": ["scaler"]},
+        {"group": "*", "kind": "*", "jqPathExpressions": [".a | repeat(.)"]},
+    ]);
+    lab.cluster.apply(&app).await;
+    let app = lab.until("shop-dev", |app| app["status"]["sync"]["status"] == "Synced").await;
+    let said = condition(&app, "UnsupportedFeatureWarning").unwrap();
+    assert!(said.contains("repeat is not taken in a path expression"), "{said}");
+    assert_eq!(deployments.get("web").await.unwrap().unwrap()["spec"]["replicas"], 5);
+}
