@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use applicationset::{
-    ApplicationSetSpec, ApplicationSetStatus, ApplicationSetSyncPolicy, CLUSTER_SECRET, DELETION_BUDGET, IgnoredField,
-    PreservedFields, SetCondition,
+    ApplicationSetApplicationStatus, ApplicationSetCondition, ApplicationSetResource, ApplicationSetSpec,
+    ApplicationSetStatus, ApplicationSetStrategy, ApplicationSetSyncPolicy, IgnoreApplicationDifferences,
+    MatchExpression, PreservedFields, RollingStep, RollingSync,
 };
 pub use operation::{Initiator, Operation, ResourceRef, SyncOperation};
 pub use status::{
@@ -72,6 +73,10 @@ pub const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";
 pub const RESOURCES_FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
 /// Holds automated sync at a revision after a rollback; Mainstay's own.
 pub const PINNED_REVISION: &str = "mainstay.dev/pinned-revision";
+/// How many Applications of a set may be deleted without approval, a number or a percentage; Mainstay's own.
+pub const DELETION_BUDGET: &str = "mainstay.dev/deletion-budget";
+/// Label of the Secrets that tell of a cluster (`cluster`) or a repository.
+pub const SECRET_TYPE: &str = "argocd.argoproj.io/secret-type";
 /// Name of the control plane's own cluster.
 pub const IN_CLUSTER: &str = "in-cluster";
 /// URL of the control plane's own cluster.

@@ -1,22 +1,27 @@
-//! ApplicationSets: one template, many Applications. The role of Argo CD's ApplicationSet controller.
+//! ApplicationSets: the role of Argo CD's ApplicationSet controller. Generates Applications from lists, clusters and
+//! repositories, and keeps them so.
 //!
-//! Watches ApplicationSets, the Applications they own, Secrets of clusters, and git repositories; applies Applications in
-//! the set's namespace (field manager `mainstay-applicationset`) and writes the set's status. It must not know what an
-//! Application deploys, nor how.
+//! Watches ApplicationSets, Applications, AppProjects and cluster Secrets of the control cluster, and reads
+//! repositories; writes Applications in the set's namespace (field manager `mainstay-applicationset`) and the set's
+//! status. It must not know how an Application is synced, nor which implementation serves the API.
 //!
 //! Invariants:
-//! - nothing is deleted while a generator has failed, or while the budget of deletions is exceeded ([`plan::children`]);
-//! - what is as desired is not written.
+//! - nothing is deleted while a generator fails, an Application is refused or the deletion budget is exceeded;
+//! - what is as desired is not written; a steady state costs no writes;
+//! - everything needed to go on with a rollout is in the set's status.
 //!
-//! Start at [`run`], then `controller.rs`; parameters come from [`plan::generate`].
+//! Start at [`run`], then `controller.rs`: one reconcile is fetch, [`validate`], [`plan`], apply, report.
 
 mod access;
-mod children;
+mod apply;
 mod controller;
+mod deletion;
 mod fetch;
 pub mod plan;
 mod report;
+mod revisions;
 pub mod validate;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,37 +29,60 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use mainstay_api::argoproj;
-use mainstay_apimachinery::object;
-use mainstay_controller_runtime::{Applier, Context, Controller, ObjectKey, Recorder, context};
+use mainstay_controller_runtime::{Context, Controller, Recorder, context};
 use mainstay_git::Repositories;
 
 pub use access::rules;
-use children::Children;
 use controller::Engine;
+use revisions::Revisions;
+use watch::Watcher;
 
 /// Field manager and event component of this crate.
 pub const MANAGER: &str = "mainstay-applicationset";
 
-/// How often repositories are asked again where a generator does not say, as upstream.
-const POLL_INTERVAL: Duration = Duration::from_secs(180);
+/// Namespace of the ApplicationSets, as Argo CD's default.
+pub const NAMESPACE: &str = "argocd";
+
+/// Sets reconciled at a time.
+const CONCURRENCY: usize = 8;
+
+/// How long the meaning of a branch is taken for known unless a push tells otherwise: gitops' poll interval.
+const POLL_INTERVAL: Duration = Duration::from_secs(120);
+
+/// The clusters that an Application may be deployed to besides those with a Secret.
+pub trait Clusters: Send + Sync + 'static {
+    /// Whether there is a cluster with this name or API URL.
+    fn has(&self, name_or_server: &str) -> bool;
+}
 
 /// What the controller is given.
 pub struct ApplicationSetContext {
-    /// The control cluster, where sets and Applications are.
+    /// The control cluster, where the sets are.
     pub control: Context,
+    /// The clusters to deploy to besides those with a Secret.
+    pub clusters: Arc<dyn Clusters>,
     /// Reads repositories.
     pub repositories: Repositories,
-    /// URLs of repositories as they are pushed to; what they miss a poll finds.
+    /// URLs of repositories that were pushed to; what they miss a poll finds.
     pub pushes: BoxStream<'static, String>,
-    /// The namespace of sets and of the Secrets of clusters.
+    /// Namespace of the sets.
     pub namespace: String,
+    /// How long the meaning of a branch is taken for known.
+    pub poll_interval: Duration,
 }
 
 impl ApplicationSetContext {
     /// The defaults, without pushes.
     #[must_use]
-    pub fn new(control: Context, repositories: Repositories) -> Self {
-        Self { control, repositories, pushes: futures::stream::pending().boxed(), namespace: "argocd".to_owned() }
+    pub fn new(control: Context, clusters: Arc<dyn Clusters>, repositories: Repositories) -> Self {
+        Self {
+            control,
+            clusters,
+            repositories,
+            pushes: futures::stream::pending().boxed(),
+            namespace: NAMESPACE.to_owned(),
+            poll_interval: POLL_INTERVAL,
+        }
     }
 
     /// Listens to pushes.
@@ -67,47 +95,42 @@ impl ApplicationSetContext {
 
 /// Runs until the control cluster's context shuts down. The CRDs of [`argoproj`] must be served.
 pub async fn run(given: ApplicationSetContext) {
-    let ApplicationSetContext { control, repositories, mut pushes, namespace } = given;
+    let ApplicationSetContext { control, clusters, repositories, pushes, namespace, poll_interval } = given;
     let resource = |kind, plural| context::resource(argoproj::GROUP, argoproj::VERSION, kind, plural);
     let sets = control.informers.informer(&resource("ApplicationSet", "applicationsets"));
     let applications = control.informers.informer(&resource("Application", "applications"));
+    let projects = control.informers.informer(&resource("AppProject", "appprojects"));
     let secrets = control.informers.informer(&context::resource("", "v1", "Secret", "secrets"));
+    let controller = Controller::new("applicationset", &control).concurrency(CONCURRENCY);
+    let revisions = Arc::new(Revisions::new(repositories.clone(), control.clock.clone(), poll_interval));
+    let watcher = Arc::new(Watcher::new(controller.queue(), sets.clone(), Arc::clone(&revisions), namespace.clone()));
+    let watchers: [Arc<Watcher>; 4] = std::array::from_fn(|_| Arc::clone(&watcher));
+    let [of_set, of_application, of_project, of_secret] = watchers;
+    let controller = controller
+        .watch(&sets, move |event| of_set.set(event))
+        .watch(&applications, move |event| of_application.application(event))
+        .watch(&projects, move |event| of_project.project(event))
+        .watch(&secrets, move |event| of_secret.secret(event));
     let engine = Arc::new(Engine {
-        sets: sets.clone(),
-        applications: applications.clone(),
-        secrets: secrets.clone(),
+        sets,
+        applications,
+        projects,
+        secrets,
+        clusters,
+        revisions,
         repositories,
-        applier: Applier::new(&control, MANAGER),
         recorder: Recorder::new(&control, MANAGER),
-        namespace: namespace.clone(),
+        http: fetch::client(),
+        written: std::sync::Mutex::default(),
         control: control.clone(),
     });
-    let controller = Controller::new("applicationset", &control);
-    let queue = controller.queue();
-    let (of_secret, in_namespace) = (Arc::clone(&engine), namespace);
-    let (of_child, later) = (Children::default(), queue.clone());
-    let controller = controller
-        .watch(&sets, move |event| {
-            let here = object::namespace(event.object()) == Some(&in_namespace);
-            here.then(|| ObjectKey::of(event.object()))
-        })
-        .watch(&applications, move |event| of_child.owner(event, &later))
-        .watch(&secrets, move |event| of_secret.of_secret(event.object()));
-    let pushed = Arc::clone(&engine);
     let reconciling = controller.spawn(move |key| {
         let engine = Arc::clone(&engine);
         async move { engine.reconcile(key).await }
     });
-    let listening = async {
-        while let Some(url) = pushes.next().await {
-            pushed.of_repository(&url).into_iter().for_each(|key| queue.add(key));
-        }
-        // Without pushes polls go on.
-        futures::future::pending::<()>().await;
-    };
     tokio::select! {
         () = control.shutdown.cancelled() => {}
-        () = listening => {}
+        () = watcher.listen(pushes, &control) => {}
     }
     // It ends with the same shutdown; an error would only say that it was cancelled.
     let _ = reconciling.await;

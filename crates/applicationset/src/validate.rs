@@ -1,95 +1,88 @@
-//! Reads an ApplicationSet and refuses what cannot be meant or is not supported. Pure.
-//! It must not know what generators find.
+//! Parses a set and refuses what cannot be done; checks the Applications it comes to.
+//! It must not know a client.
 
-use mainstay_api::argoproj::ApplicationSetSpec;
-use serde::Deserialize;
+use mainstay_api::argoproj::{self, ApplicationSetSpec};
+use mainstay_apimachinery::object;
 use serde_json::Value;
 
-/// What may be done to Applications that are there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// They are brought up to date.
-    pub update: bool,
-    /// They are deleted when nothing generates them any more.
-    pub delete: bool,
-}
+use crate::plan::{Error, rolling};
 
-/// A set that can be worked on.
-#[derive(Clone, Debug)]
-pub struct Validated {
-    /// Its spec.
-    pub spec: ApplicationSetSpec,
-    /// What may be done.
-    pub policy: Policy,
-}
-
-/// The set cannot be used, with the reason in one word and in many.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Invalid {
-    /// The condition's reason.
-    pub reason: &'static str,
-    /// What is wrong, and what to do.
-    pub message: String,
-}
-
-fn invalid(message: impl Into<String>) -> Invalid {
-    Invalid { reason: "ApplicationValidationError", message: message.into() }
-}
-
-/// Reads a set.
+/// Reads the spec of a set.
 ///
 /// # Errors
-/// When the spec cannot be read, or asks for what is not supported.
-pub fn set(object: &Value) -> Result<Validated, Invalid> {
-    let spec = object.get("spec").cloned().unwrap_or_default();
-    let spec =
-        ApplicationSetSpec::deserialize(spec).map_err(|error| invalid(format!("failed to read spec: {error}")))?;
-    if spec.generators.is_empty() {
-        return Err(invalid("spec.generators is empty; give at least one generator"));
+/// When it cannot be read, or asks for what Mainstay does not do.
+pub fn set(set: &Value) -> Result<ApplicationSetSpec, Error> {
+    let spec = set.get("spec").cloned().unwrap_or_default();
+    let spec: ApplicationSetSpec =
+        serde_json::from_value(spec).map_err(|error| Error::invalid(format!("failed to read spec: {error}")))?;
+    if spec.go_template {
+        return Err(Error::invalid("goTemplate is not supported by Mainstay yet; write {{param}} without goTemplate"));
     }
-    if spec.go_template || !spec.go_template_options.is_empty() {
-        return Err(invalid("spec.goTemplate is not supported yet; use placeholders such as {{name}} without it"));
-    }
-    if spec.template_patch.is_some() {
-        return Err(invalid("spec.templatePatch is not supported yet; say it in spec.template"));
-    }
-    let rolling = spec.strategy.as_ref().and_then(|strategy| strategy.get("type")).and_then(Value::as_str);
-    if rolling.is_some_and(|kind| !kind.is_empty() && kind != "AllAtOnce") {
-        // To go on without the steps would sync everything at once, which is what they are there to prevent.
-        return Err(invalid("spec.strategy.type RollingSync is not supported yet; nothing is changed"));
-    }
-    if spec.ignore_application_differences.iter().any(|rule| !rule.jq_path_expressions.is_empty()) {
-        return Err(invalid(
-            "spec.ignoreApplicationDifferences: jqPathExpressions are not supported yet; use jsonPointers",
+    if !spec.template_patch.is_empty() {
+        return Err(Error::invalid(
+            "templatePatch needs goTemplate, which is not supported by Mainstay yet; remove it",
         ));
     }
-    let sync = spec.sync_policy.as_ref().map_or("", |policy| policy.applications_sync.as_str());
-    let policy = match sync {
-        "" | "sync" => Policy { update: true, delete: true },
-        "create-only" => Policy { update: false, delete: false },
-        "create-update" => Policy { update: true, delete: false },
-        "create-delete" => Policy { update: false, delete: true },
-        other => return Err(invalid(format!("spec.syncPolicy.applicationsSync: {other} is no policy"))),
-    };
-    Ok(Validated { spec, policy })
+    if spec.ignore_application_differences.iter().any(|rule| !rule.jq_path_expressions.is_empty()) {
+        return Err(Error::invalid(
+            "ignoreApplicationDifferences with jqPathExpressions is not supported; write jsonPointers",
+        ));
+    }
+    strategy(&spec)?;
+    Ok(spec)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn what_is_not_supported_is_refused() {
-        let read = |spec: Value| set(&json!({"spec": spec})).map(|valid| valid.policy).map_err(|error| error.message);
-        let list = json!([{"list": {"elements": []}}]);
-        assert_eq!(read(json!({"generators": list})), Ok(Policy { update: true, delete: true }));
-        let policy = json!({"generators": list, "syncPolicy": {"applicationsSync": "create-update"}});
-        assert_eq!(read(policy), Ok(Policy { update: true, delete: false }));
-        assert!(read(json!({"generators": list, "goTemplate": true})).unwrap_err().contains("goTemplate"));
-        let rolling = json!({"generators": list, "strategy": {"type": "RollingSync"}});
-        assert!(read(rolling).unwrap_err().contains("nothing is changed"));
-        assert!(read(json!({"generators": []})).unwrap_err().contains("at least one"));
+fn strategy(spec: &ApplicationSetSpec) -> Result<(), Error> {
+    let Some(strategy) = &spec.strategy else { return Ok(()) };
+    match strategy.kind.as_str() {
+        "" | "AllAtOnce" => return Ok(()),
+        "RollingSync" => {}
+        other => return Err(Error::invalid(format!("strategy {other:?} is unknown; write AllAtOnce or RollingSync"))),
     }
+    let steps = strategy.rolling_sync.as_ref().map_or(&[][..], |rolling| rolling.steps.as_slice());
+    if steps.is_empty() {
+        return Err(Error::invalid("strategy RollingSync has no steps; add strategy.rollingSync.steps"));
+    }
+    let expressions = steps.iter().flat_map(|step| &step.match_expressions);
+    match expressions
+        .map(|expression| &expression.operator)
+        .find(|operator| !matches!(operator.as_str(), "In" | "NotIn"))
+    {
+        Some(operator) => {
+            Err(Error::invalid(format!("operator {operator:?} of a rollout step is unknown; write In or NotIn")))
+        }
+        None => steps.iter().try_for_each(|step| rolling::check_limit(step.max_update.as_ref())),
+    }
+}
+
+/// What is wrong with a generated Application, if anything is: its project must exist and its destination be known.
+#[must_use]
+pub fn application(
+    application: &Value,
+    has_project: impl Fn(&str) -> bool,
+    has_cluster: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let name = object::name(application);
+    let text = |pointer| application.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let project = Some(text("/spec/project")).filter(|project| !project.is_empty()).unwrap_or("default");
+    if !has_project(project) {
+        return Some(format!("application {name} references project {project} which does not exist"));
+    }
+    let (server, cluster) = (text("/spec/destination/server"), text("/spec/destination/name"));
+    let destination = match (server.is_empty(), cluster.is_empty()) {
+        (false, false) => {
+            return Some(format!(
+                "application destination of {name} can't have both name and server defined: {cluster} {server}"
+            ));
+        }
+        (true, true) => {
+            return Some(format!("application {name} has no destination; set destination.server or destination.name"));
+        }
+        (false, true) => server,
+        (true, false) => cluster,
+    };
+    let known = [argoproj::IN_CLUSTER, argoproj::IN_CLUSTER_SERVER].contains(&destination) || has_cluster(destination);
+    (!known).then(|| {
+        format!("application destination of {name} is invalid: there are no clusters with this name or server: {destination}")
+    })
 }

@@ -132,15 +132,6 @@ impl Repositories {
         .await
     }
 
-    /// The paths of all files of a commit, sorted.
-    ///
-    /// # Errors
-    /// When the commit does not exist.
-    pub async fn paths(&self, url: &str, sha: &str) -> Result<Vec<String>> {
-        let commit = sha.to_owned();
-        self.at_commit(url, vec![sha.to_owned()], move |repository, url| tree::paths(repository, url, &commit)).await
-    }
-
     /// Works with the files of a commit, on a blocking thread.
     ///
     /// # Errors

@@ -107,18 +107,6 @@ pub(crate) fn read(repository: &gix::Repository, url: &str, sha: &str, query: &Q
     Ok(walk.out)
 }
 
-/// The paths of all files of a commit, sorted. Symlinks and submodules are none.
-pub(crate) fn paths(repository: &gix::Repository, url: &str, sha: &str) -> Result<Vec<String>> {
-    let failed = |error| Error::on_disk(url, "list the files", error);
-    let root = read::commit_of_sha(repository, url, sha)?.tree().map_err(failed)?;
-    let mut recorder = gix::traverse::tree::Recorder::default();
-    root.traverse().breadthfirst(&mut recorder).map_err(|error| Error::on_disk(url, "list the files", error))?;
-    let files = recorder.records.into_iter().filter(|entry| entry.mode.is_blob());
-    let mut paths: Vec<String> = files.filter_map(|entry| entry.filepath.to_str().ok().map(str::to_owned)).collect();
-    paths.sort();
-    Ok(paths)
-}
-
 /// The files of a commit, read one by one as they are asked for.
 pub struct Files<'r> {
     repository: &'r gix::Repository,

@@ -54,10 +54,9 @@ pub(crate) async fn control_plane(context: &Context, info: &[(&str, String)]) ->
 /// When the API server refuses one.
 pub(crate) async fn members(context: &Context, names: &[String]) -> Result<(), Error> {
     let secret = |name: &String| {
-        let (label, value) = argoproj::CLUSTER_SECRET;
         json!({
             "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-            "metadata": {"name": format!("cluster-{name}"), "namespace": ARGOCD, "labels": {label: value}},
+            "metadata": {"name": format!("cluster-{name}"), "namespace": ARGOCD, "labels": {argoproj::SECRET_TYPE: "cluster"}},
             "data": {
                 "name": STANDARD.encode(name),
                 "server": STANDARD.encode(format!("{MEMBER_SERVER}{name}")),

@@ -28,3 +28,13 @@ impl mainstay_gitops::Clusters for Embedded {
         self.contexts.get(name).cloned()
     }
 }
+
+/// Names of the clusters that ApplicationSets may name as a destination.
+pub(crate) struct Known(pub(crate) Vec<String>);
+
+impl mainstay_applicationset::Clusters for Known {
+    fn has(&self, name_or_server: &str) -> bool {
+        let name = name_or_server.strip_prefix(MEMBER_SERVER).unwrap_or(name_or_server);
+        self.0.iter().any(|known| known == name)
+    }
+}

@@ -16,7 +16,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::Error;
 use crate::bootstrap;
-use crate::clusters::Embedded;
+use crate::clusters::{Embedded, Known};
 
 /// Everything the engines need.
 pub(crate) struct Engines<'a> {
@@ -45,7 +45,7 @@ impl Engines<'_> {
         let members: Vec<String> = self.api.clusters().into_iter().filter(|name| name != DEFAULT_CLUSTER).collect();
         bootstrap::members(&control, &members).await?;
         tokio::spawn(mainstay_gitops::run(self.gitops()));
-        tokio::spawn(mainstay_applicationset::run(self.applicationsets()));
+        tokio::spawn(mainstay_applicationset::run(self.application_sets()));
         Ok(())
     }
 
@@ -54,20 +54,19 @@ impl Engines<'_> {
         Context::new(cluster, self.api.client(cluster, Identity::controller(controller)), self.seams.clone())
     }
 
+    fn application_sets(&self) -> ApplicationSetContext {
+        let control = self.context(DEFAULT_CLUSTER, "applicationset");
+        let clusters = Arc::new(Known(self.api.clusters()));
+        let pushed = pushes(self.git).map(|pushed| pushed.url).boxed();
+        ApplicationSetContext::new(control, clusters, self.repositories.clone()).pushes(pushed)
+    }
+
     fn gitops(&self) -> GitopsContext {
         let contexts: BTreeMap<_, _> =
             self.api.clusters().into_iter().map(|name| (name.clone(), self.context(&name, "gitops"))).collect();
         let control = contexts.get(DEFAULT_CLUSTER).cloned().unwrap_or_else(|| self.context(DEFAULT_CLUSTER, "gitops"));
         let clusters = Arc::new(Embedded::new(DEFAULT_CLUSTER, contexts));
         GitopsContext::new(control, clusters, self.repositories.clone()).pushes(pushes(self.git))
-    }
-}
-
-impl Engines<'_> {
-    fn applicationsets(&self) -> ApplicationSetContext {
-        let control = self.context(DEFAULT_CLUSTER, "applicationset");
-        let urls = pushes(self.git).map(|pushed| pushed.url).boxed();
-        ApplicationSetContext::new(control, self.repositories.clone()).pushes(urls)
     }
 }
 

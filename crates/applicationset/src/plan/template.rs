@@ -1,75 +1,105 @@
-//! Placeholders such as `{{path.basename}}`, and templates that are laid over one another. As Argo CD's use of
-//! fasttemplate.
-//! It must not know where parameters come from.
+//! From a template and a parameter set to an Application.
+//! It must not know which generator the set came from.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
-/// Parameters by name, flat: `path`, `metadata.labels.env`. All of them are texts.
-pub type Params = std::collections::BTreeMap<String, String>;
+use mainstay_api::argoproj::{self, ApplicationSetSpec};
+use mainstay_apimachinery::object;
+use serde_json::{Map, Value, json};
 
-/// A text with its placeholders replaced; those of unknown parameters stay as they are.
+use super::{Dialect, Error, Params, dialect, params};
+
+/// A generator's own template, with what it leaves out taken from the set's, as `mergeGeneratorTemplate`.
 #[must_use]
-pub fn text(template: &str, params: &Params) -> String {
-    let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let Some((name, left)) = after.split_once("}}") else { break };
-        out.push_str(before);
-        match params.get(name.trim()) {
-            Some(value) => out.push_str(value),
-            None => out.push_str(&format!("{{{{{name}}}}}")),
-        }
-        rest = left;
-    }
-    out.push_str(rest);
-    out
+pub fn merge(own: &Value, base: &Value) -> Value {
+    let mut merged = own.as_object().cloned().unwrap_or_default();
+    params::fill(&mut merged, base.as_object().unwrap_or(&Map::new()));
+    Value::Object(merged)
 }
 
-/// A value with the placeholders of all its texts and keys replaced.
-#[must_use]
-pub fn value(template: &Value, params: &Params) -> Value {
-    match template {
-        Value::String(template) => text(template, params).into(),
-        Value::Array(items) => items.iter().map(|item| value(item, params)).collect(),
-        Value::Object(map) => map.iter().map(|(key, item)| (text(key, params), value(item, params))).collect(),
-        other => other.clone(),
+/// The Application of a parameter set: `metadata` and `spec`, all strings and keys rendered.
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn render(dialect: &dyn Dialect, template: &Value, params: &Params) -> Result<Value, Error> {
+    let mut application = json!({"apiVersion": argoproj::API_VERSION, "kind": "Application"});
+    for part in ["metadata", "spec"] {
+        application[part] = dialect::value(dialect, template.get(part).unwrap_or(&json!({})), params)?;
+    }
+    Ok(application)
+}
+
+/// What every Application of a set has: the set's namespace, and the finalizer that deletes its resources with it
+/// unless the set keeps them or the template has finalizers of its own.
+pub fn finish(application: &mut Value, spec: &ApplicationSetSpec, namespace: &str) {
+    object::set_namespace(application, namespace);
+    let preserves = spec.sync_policy.as_ref().is_some_and(|policy| policy.preserve_resources_on_deletion);
+    if !preserves && object::finalizers(application).next().is_none() {
+        object::add_finalizer(application, argoproj::RESOURCES_FINALIZER);
+    }
+    if spec.strategy.as_ref().is_some_and(|strategy| strategy.kind == "RollingSync")
+        && let Some(policy) = application.pointer_mut("/spec/syncPolicy").and_then(Value::as_object_mut)
+    {
+        // Who rolls out decides when to sync.
+        policy.remove("automated");
     }
 }
 
-/// A template with another laid over it: what the other says wins, and lists are taken whole.
-#[must_use]
-pub fn over(below: &Value, above: &Value) -> Value {
-    match (below, above) {
-        (Value::Object(below), Value::Object(above)) => {
-            let mut all: Map<String, Value> = below.clone();
-            for (key, value) in above {
-                let merged = all.get(key).map_or_else(|| value.clone(), |old| over(old, value));
-                all.insert(key.clone(), merged);
-            }
-            Value::Object(all)
+/// Refuses Applications without a name, and two with one name.
+///
+/// # Errors
+/// Naming the first of them.
+pub fn check_names(applications: &[Value]) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    for application in applications {
+        let name = object::name(application);
+        if name.is_empty() {
+            return Err(Error::invalid(
+                "the template renders to an Application without a name; set template.metadata.name",
+            ));
         }
-        (below, Value::Null) => below.clone(),
-        (_, above) => above.clone(),
+        if !seen.insert(name) {
+            return Err(Error::invalid(format!(
+                "ApplicationSet contains applications with duplicate name: {name}; use more parameters in template.metadata.name"
+            )));
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::plan::FastTemplate;
 
     #[test]
-    fn placeholders_are_replaced_everywhere_and_unknown_ones_stay() {
-        let params = Params::from([("name".into(), "dev".into()), ("path.basename".into(), "nginx".into())]);
-        let template = json!({"a": ["{{name}}-{{ path.basename }}"], "{{name}}": "{{unknown}} {{", "n": 1});
-        assert_eq!(value(&template, &params), json!({"a": ["dev-nginx"], "dev": "{{unknown}} {{", "n": 1}));
+    fn a_generators_own_template_wins_field_by_field() {
+        let own = json!({"metadata": {}, "spec": {"project": "", "source": {"path": "own"}}});
+        let base = json!({"metadata": {"name": "{{n}}"}, "spec": {"project": "p", "source": {"path": "base", "repoURL": "r"}}});
+        let params = json!({"n": "a"}).as_object().unwrap().clone();
+        let application = render(&FastTemplate, &merge(&own, &base), &params).unwrap();
+        assert_eq!(application["spec"], json!({"project": "p", "source": {"path": "own", "repoURL": "r"}}));
+        assert_eq!(application["metadata"]["name"], "a");
     }
 
     #[test]
-    fn what_is_laid_over_wins() {
-        let below = json!({"metadata": {"labels": {"a": "1"}}, "spec": {"project": "x", "list": [1]}});
-        let above = json!({"metadata": {"labels": {"b": "2"}}, "spec": {"list": [2]}});
-        let expected = json!({"metadata": {"labels": {"a": "1", "b": "2"}}, "spec": {"project": "x", "list": [2]}});
-        assert_eq!(over(&below, &above), expected);
+    fn the_finalizer_is_left_out_where_resources_are_preserved() {
+        let spec =
+            |policy: Value| -> ApplicationSetSpec { serde_json::from_value(json!({"syncPolicy": policy})).unwrap() };
+        let finalizers = |policy| {
+            let mut application = json!({"metadata": {"name": "a"}, "spec": {}});
+            finish(&mut application, &spec(policy), "argocd");
+            application["metadata"]["finalizers"].clone()
+        };
+        assert_eq!(finalizers(json!(null)), json!([argoproj::RESOURCES_FINALIZER]));
+        assert_eq!(finalizers(json!({"preserveResourcesOnDeletion": true})), json!(null));
+    }
+
+    #[test]
+    fn two_applications_with_one_name_are_refused() {
+        let application = json!({"metadata": {"name": "a"}});
+        assert!(
+            check_names(&[application.clone(), application]).unwrap_err().to_string().contains("duplicate name: a")
+        );
     }
 }

@@ -1,14 +1,15 @@
-//! A control cluster, a repository, and the controller between them.
+//! A control cluster, a repository, and the ApplicationSet controller between them.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use std::sync::Arc;
+
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use mainstay_api::argoproj;
 use mainstay_apimachinery::object;
-use mainstay_apiserver::{DEFAULT_CLUSTER, Identity};
-use mainstay_applicationset::ApplicationSetContext;
+use mainstay_apiserver::Identity;
+use mainstay_applicationset::{ApplicationSetContext, Clusters};
 use mainstay_git::{Author, Change, GitHost, HostOptions, NewCommit, Options, Repositories};
-use mainstay_testkit::{Setup, TestCluster, build};
+use mainstay_testkit::{CLUSTER, TestCluster, build};
 use serde_json::{Value, json};
 
 pub(crate) const SET: (&str, &str) = ("argoproj.io/v1alpha1", "ApplicationSet");
@@ -21,35 +22,63 @@ pub(crate) struct Lab {
     _directory: tempfile::TempDir,
 }
 
+struct Embedded;
+
+impl Clusters for Embedded {
+    fn has(&self, name_or_server: &str) -> bool {
+        name_or_server == CLUSTER
+    }
+}
+
 impl Lab {
     pub(crate) async fn start() -> Self {
-        let cluster = Setup::default().clusters(&[DEFAULT_CLUSTER]).start().await;
+        Self::with_rules(json!([])).await
+    }
+
+    /// With more rules than the controller has by itself.
+    pub(crate) async fn with_rules(more: Value) -> Self {
+        let cluster = TestCluster::start().await;
         for definition in argoproj::custom_resource_definitions() {
             cluster.apply(&definition).await;
         }
-        cluster.grant("applicationset", mainstay_applicationset::rules()).await;
+        let mut rules = mainstay_applicationset::rules();
+        rules.as_array_mut().unwrap().extend(more.as_array().unwrap().clone());
+        cluster.grant("applicationset", rules).await;
         cluster.apply(&build::namespace("argocd")).await;
+        cluster.apply(&argoproj::default_project("argocd")).await;
         let directory = tempfile::tempdir().unwrap();
         let clock = cluster.seams().clock.clone();
         let host = GitHost::open(directory.path().join("git"), HostOptions::new(move || clock.now())).await.unwrap();
         host.create("apps").await.unwrap();
         host.add_base_url("http://127.0.0.1:1/git");
         let url = host.url("apps").unwrap();
-        let repositories = Repositories::new(Options::new(directory.path().join("mirrors")).with_host(host.clone()));
-        let named = host.clone();
-        let pushes = futures::stream::unfold(host.pushes(), |mut pushes| async move {
+        let lab = Self { cluster, url, host, _directory: directory };
+        lab.run();
+        lab
+    }
+
+    fn run(&self) {
+        let control = self.cluster.context(CLUSTER, &Identity::controller("applicationset"));
+        let (repositories, pushes) = self.repositories();
+        let context = ApplicationSetContext::new(control, Arc::new(Embedded), repositories).pushes(pushes);
+        tokio::spawn(mainstay_applicationset::run(context));
+    }
+
+    /// A reader of repositories, and the URLs of those that are pushed to.
+    pub(crate) fn repositories(&self) -> (Repositories, BoxStream<'static, String>) {
+        let cache = self._directory.path().join("mirrors");
+        let repositories = Repositories::new(Options::new(cache).with_host(self.host.clone()));
+        let host = self.host.clone();
+        let pushes = futures::stream::unfold(self.host.pushes(), |mut pushes| async move {
             let push = pushes.recv().await.ok()?;
             Some((push, pushes))
         })
-        .map(move |push| named.url(&push.repo).unwrap())
-        .boxed();
-        let control = cluster.context(DEFAULT_CLUSTER, &Identity::controller("applicationset"));
-        tokio::spawn(mainstay_applicationset::run(ApplicationSetContext::new(control, repositories).pushes(pushes)));
-        Self { cluster, url, host, _directory: directory }
+        .map(move |push| host.url(&push.repo).unwrap());
+        (repositories, pushes.boxed())
     }
 
     /// Commits files; `None` deletes one.
-    pub(crate) async fn commit(&self, files: &[(&str, Option<&str>)]) {
+    pub(crate) async fn commit(&self, files: &[(&str, Option<&str>)]) -> String {
         let change = |(path, content): &(&str, Option<&str>)| match content {
             Some(content) => Change::write(*path, content.as_bytes()),
             None => Change::delete(*path),
@@ -61,72 +90,72 @@ impl Lab {
             message: "change".into(),
             time: self.cluster.seams().clock.now(),
         };
-        self.host.commit_files("apps", commit).await.unwrap();
+        self.host.commit_files("apps", commit).await.unwrap()
     }
 
-    /// Applies a set of these generators.
-    pub(crate) async fn set(&self, generators: Value, template: Value, more: Value) {
-        let mut set = json!({
-            "apiVersion": SET.0, "kind": SET.1, "metadata": {"name": "set", "namespace": "argocd"},
-            "spec": {"generators": generators, "template": template},
+    /// Writes a set of these generators and this template.
+    pub(crate) async fn set(&self, name: &str, spec: Value) -> Value {
+        let set = json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet",
+            "metadata": {"name": name, "namespace": "argocd"}, "spec": spec,
         });
-        for (field, value) in more.as_object().into_iter().flatten() {
-            set["spec"][field] = value.clone();
-        }
-        self.cluster.apply(&set).await;
+        self.cluster.apply(&set).await
     }
 
-    /// Waits until the set has these Applications.
-    pub(crate) async fn has(&self, names: &[&str]) {
-        let listed = |set: &Value| {
-            let resources = set["status"]["resources"].as_array().cloned().unwrap_or_default();
-            let told: Vec<&str> = resources.iter().filter_map(|one| one["name"].as_str()).collect();
-            told == names
-        };
-        self.until(listed).await;
-        self.cluster.settle().await;
-        assert_eq!(self.names().await, names);
+    /// Merge-patches an object of the set's namespace.
+    pub(crate) async fn patch(&self, kind: (&str, &str), name: &str, patch: Value) {
+        self.cluster.api(kind, "argocd").await.merge_patch("test", name, None, &patch).await.unwrap();
     }
 
-    /// Waits until the set is as wanted.
-    pub(crate) async fn until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
-        self.cluster.eventually(SET, ("argocd", "set"), wanted).await
+    /// Waits until a set is as wanted.
+    pub(crate) async fn until(&self, set: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.cluster.eventually(SET, ("argocd", set), wanted).await
     }
 
-    /// The names of the Applications.
+    /// The names of the Applications, sorted, once all is at rest.
     pub(crate) async fn names(&self) -> Vec<String> {
-        let all = self.cluster.list(APPLICATION, "argocd").await;
-        let mut names: Vec<String> = all.iter().map(|app| object::name(app).to_owned()).collect();
+        self.cluster.settle().await;
+        let applications = self.cluster.list(APPLICATION, "argocd").await;
+        let mut names: Vec<String> = applications.iter().map(|it| object::name(it).to_owned()).collect();
         names.sort();
         names
     }
 
-    pub(crate) async fn app(&self, name: &str) -> Value {
+    pub(crate) async fn application(&self, name: &str) -> Value {
         self.cluster.get(APPLICATION, "argocd", name).await.unwrap()
     }
 
-    /// Waits until a condition is true, and gives what it says.
-    pub(crate) async fn says(&self, kind: &str, what: &str) -> Value {
-        let found = |set: &Value| {
-            let conditions = set["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            conditions.into_iter().find(|one| one["type"] == kind && one["status"] == "True")
-        };
-        let wanted = |set: &Value| {
-            found(set).is_some_and(|one| one["message"].as_str().is_some_and(|message| message.contains(what)))
-        };
-        found(&self.until(wanted).await).unwrap()
+    /// Deletes the finalizer of an Application that is being deleted, as GitOps does when its resources are gone.
+    pub(crate) async fn let_go(&self, name: &str) {
+        self.patch(APPLICATION, name, json!({"metadata": {"finalizers": null}})).await;
     }
+}
 
-    /// The Secret of a cluster, with labels and annotations.
-    pub(crate) async fn member(&self, name: &str, labels: Value, annotations: Value) {
-        let mut labels = labels;
-        labels["argocd.argoproj.io/secret-type"] = "cluster".into();
-        let encoded = |text: &str| STANDARD.encode(text);
-        let secret = json!({
-            "apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": name, "namespace": "argocd", "labels": labels, "annotations": annotations},
-            "data": {"name": encoded(name), "server": encoded(&format!("https://{name}"))},
-        });
-        self.cluster.apply(&secret).await;
-    }
+/// A template whose Applications have this name, path and labels.
+pub(crate) fn template(name: &str, path: &str, labels: Value) -> Value {
+    json!({
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "project": "default",
+            "source": {"repoURL": "http://127.0.0.1:1/git/apps.git", "path": path, "targetRevision": "main"},
+            "destination": {"name": "in-cluster", "namespace": "default"},
+        },
+    })
+}
+
+/// A list generator whose elements have these names.
+pub(crate) fn list(names: &[&str]) -> Value {
+    let elements: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
+    json!([{"list": {"elements": elements}}])
+}
+
+/// Status and reason of a condition.
+pub(crate) fn condition<'a>(set: &'a Value, kind: &str) -> Option<(&'a str, &'a str)> {
+    let conditions = set["status"]["conditions"].as_array()?;
+    let condition = conditions.iter().find(|condition| condition["type"] == kind)?;
+    Some((condition["status"].as_str()?, condition["reason"].as_str()?))
+}
+
+pub(crate) fn is_up_to_date(set: &Value) -> bool {
+    condition(set, "ResourcesUpToDate") == Some(("True", "ApplicationSetUpToDate"))
 }

@@ -1,7 +1,13 @@
-//! ApplicationSets against a real API server and a real git repository, on a virtual clock.
+//! ApplicationSets against a real API server and a real git repository, on a virtual clock. One file per behaviour.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod clusters;
-mod git;
+mod budget;
+mod cluster_addons;
+mod decision;
+mod gitops_bridge;
 mod lab;
+mod plugin;
+mod policies;
+mod rolling_sync;
+mod with_gitops;
