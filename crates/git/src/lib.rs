@@ -18,6 +18,7 @@ mod name;
 mod pack;
 mod program;
 mod push;
+mod range;
 mod read;
 mod repositories;
 mod routes;

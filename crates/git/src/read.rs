@@ -8,6 +8,7 @@ use gix::refs::Category;
 use jiff::Timestamp;
 
 use crate::host::Refs;
+use crate::range::Range;
 use crate::types::{Author, ChangedPath, Commit, PathStatus};
 use crate::{Error, Result, name};
 
@@ -90,7 +91,20 @@ pub(crate) fn resolve(repository: &gix::Repository, url: &str, revision: &str) -
             return describe(&commit, url);
         }
     }
+    if let Some(tag) = tag_in_range(&refs(repository, url)?, revision) {
+        let mut reference =
+            repository.find_reference(tag.as_str()).map_err(|_| not_found(repository, url, revision))?;
+        let commit = reference.peel_to_commit().map_err(|_| not_found(repository, url, revision))?;
+        return describe(&commit, url);
+    }
     describe(&commit_of_sha(repository, url, revision)?, url)
+}
+
+/// The tag that a range of versions means, by its full name.
+pub(crate) fn tag_in_range(refs: &Refs, revision: &str) -> Option<String> {
+    let range = Range::parse(revision)?;
+    let tags = refs.keys().filter_map(|name| name.strip_prefix("refs/tags/"));
+    range.highest(tags).map(|tag| format!("refs/tags/{tag}"))
 }
 
 /// Finds a commit by full or short SHA, also through an annotated tag's.

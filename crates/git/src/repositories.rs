@@ -274,7 +274,8 @@ fn target_of(listing: &Listing, revision: &str) -> Option<String> {
         return listing.head.clone();
     }
     let named = read::ref_candidates(revision).iter().find_map(|name| listing.refs.get(name).cloned());
-    named.or_else(|| read::is_sha(revision).then(|| revision.to_owned()))
+    let tagged = || listing.refs.get(&read::tag_in_range(&listing.refs, revision)?).cloned();
+    named.or_else(tagged).or_else(|| read::is_sha(revision).then(|| revision.to_owned()))
 }
 
 fn missing(listing: &Listing, url: &str, revision: &str) -> Error {

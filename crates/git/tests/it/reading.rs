@@ -16,7 +16,7 @@ async fn revisions_of_every_kind() {
     let file_url = format!("file://{}", world.path("repositories/apps.git").display());
     let urls = [world.url("apps"), world.url("apps").replace("127.0.0.1", "localhost"), file_url, local];
     for url in &urls {
-        for revision in ["main", "HEAD", "", "v1", "light", "refs/tags/v1", &sha, &sha[..7]] {
+        for revision in ["main", "HEAD", "", "v1", "light", "refs/tags/v1", "1.*", ">=1 <2", &sha, &sha[..7]] {
             let commit = world.repositories.resolve(url, revision).await.unwrap();
             assert_eq!(commit.sha, sha, "{url} {revision}");
             assert_eq!((commit.subject(), commit.author.name.as_str()), ("first", "Ada"));
