@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use mainstay_apimachinery::object;
 use mainstay_telemetry::Thread;
 use mainstay_telemetry::thread::ANNOTATION;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::clock::{format_micros, format_seconds};
 use crate::context::{Context, resource};
 use crate::correlator::{Correlator, Similar, Verdict};
 
@@ -40,25 +42,33 @@ pub struct Note<'a> {
     message: &'a str,
     thread: Option<&'a Thread>,
     component: Option<&'a str>,
+    at: Option<Timestamp>,
 }
 
 impl<'a> Note<'a> {
     /// Something as it should be; the reason is in PascalCase.
     #[must_use]
     pub fn normal(reason: &'a str, message: &'a str) -> Self {
-        Self { event_type: EventType::Normal, reason, message, thread: None, component: None }
+        Self { event_type: EventType::Normal, reason, message, thread: None, component: None, at: None }
     }
 
     /// Something that somebody should look at.
     #[must_use]
     pub fn warning(reason: &'a str, message: &'a str) -> Self {
-        Self { event_type: EventType::Warning, reason, message, thread: None, component: None }
+        Self { event_type: EventType::Warning, reason, message, thread: None, component: None, at: None }
     }
 
     /// Who says it, if not the recorder's own component.
     #[must_use]
     pub fn component(mut self, component: &'a str) -> Self {
         self.component = Some(component);
+        self
+    }
+
+    /// When it happened, if not just now.
+    #[must_use]
+    pub fn at(mut self, time: Timestamp) -> Self {
+        self.at = Some(time);
         self
     }
 
@@ -129,16 +139,17 @@ impl Recorder {
         let name = object::name(event);
         let Some(known) = api.get(name).await? else { return Ok(()) };
         let count = known.get("count").and_then(Value::as_i64).unwrap_or(1) + 1;
-        let now = self.context.clock.now_rfc3339();
-        let patch = json!({"count": count, "lastTimestamp": now, "message": event["message"]});
+        let (time, message) = (&event["lastTimestamp"], &event["message"]);
+        let patch = json!({"count": count, "lastTimestamp": time, "message": message});
         api.merge_patch(&self.component, name, None, &patch).await.map(drop)
     }
 
     /// The Event; those of the same `subject` are one.
     fn event(&self, about: &Value, note: &Note<'_>, subject: &str) -> Value {
-        let Note { event_type, reason, message, thread, component } = note;
+        let Note { event_type, reason, message, thread, component, at } = note;
         let component = component.unwrap_or(&self.component);
-        let (now, micro) = (self.context.clock.now_rfc3339(), self.context.clock.now_micro());
+        let time = at.unwrap_or_else(|| self.context.clock.now());
+        let (seconds, micros) = (format_seconds(time), format_micros(time));
         let thread = thread.map(ToString::to_string);
         let namespace = object::namespace(about).unwrap_or("default");
         let name = event_name(about, reason, subject, thread.as_deref());
@@ -150,7 +161,7 @@ impl Recorder {
                 "namespace": object::namespace(about), "uid": object::uid(about),
             },
             "type": event_type.as_str(), "reason": reason, "message": message, "count": 1, "action": reason,
-            "eventTime": micro, "firstTimestamp": now, "lastTimestamp": now,
+            "eventTime": micros, "firstTimestamp": seconds, "lastTimestamp": seconds,
             "reportingComponent": component, "reportingInstance": component,
             "source": {"component": component},
         });

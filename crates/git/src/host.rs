@@ -20,6 +20,10 @@ const PROCESS_LIMIT: usize = 32;
 /// Ref changes of one repository between two looks at whether it wants packing.
 const MAINTENANCE_INTERVAL: u32 = 256;
 
+/// How URLs name the loopback interface, in the form they are kept in and in the other common one.
+const LOOPBACK: &str = "://127.0.0.1:";
+const LOCALHOST: &str = "://localhost:";
+
 /// Refs by full name with the object each names.
 pub(crate) type Refs = BTreeMap<String, String>;
 
@@ -152,6 +156,16 @@ impl GitHost {
     #[must_use]
     pub fn url(&self, name: &str) -> Option<String> {
         lock(&self.inner.base_urls).first().map(|base| format!("{base}/{name}.git"))
+    }
+
+    /// All URLs of a repository that manifests may name it by.
+    #[must_use]
+    pub fn urls(&self, name: &str) -> Vec<String> {
+        let bases = lock(&self.inner.base_urls);
+        let loopback =
+            bases.iter().filter(|base| base.contains(LOOPBACK)).map(|base| base.replace(LOOPBACK, LOCALHOST));
+        let all = bases.iter().cloned().chain(loopback);
+        all.map(|base| format!("{base}/{name}.git")).collect()
     }
 
     /// Listens to changes of refs from now on.
@@ -293,8 +307,8 @@ fn init(root: &Path, path: &Path, name: &str) -> Result<()> {
 /// One spelling for the URLs that mean the same place on this machine.
 fn canonical(url: &str) -> String {
     let url = url.trim_end_matches('/');
-    let url = url.replacen("://localhost:", "://127.0.0.1:", 1);
-    url.replacen("://[::1]:", "://127.0.0.1:", 1)
+    let url = url.replacen(LOCALHOST, LOOPBACK, 1);
+    url.replacen("://[::1]:", LOOPBACK, 1)
 }
 
 /// Takes a lock. A panic while it was held cannot leave these maps half changed, so poison is ignored.

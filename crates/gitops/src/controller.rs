@@ -2,6 +2,7 @@
 //! It must not know how any of the five is done.
 
 mod deleting;
+mod notices;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,7 @@ use mainstay_api::argoproj::{self, ApplicationStatus, OperationState, SyncStatus
 use mainstay_apimachinery::object;
 use mainstay_controller_runtime::{Action, Class, Classify, Context, Informer, ObjectKey, Recorder};
 use mainstay_git::Commit;
-use mainstay_telemetry::{Thread, chain};
+use mainstay_telemetry::chain;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -246,28 +247,13 @@ impl Engine {
         turn::next(valid, &input)
     }
 
-    /// Tells of a commit that was not seen on this application before.
-    fn arrival(&self, look: &Look<'_>) -> Option<Notice> {
-        let Look { subject, aim, observed, .. } = look;
-        let known = subject.valid.status.sync.as_ref().map(SyncStatus::all_revisions).unwrap_or_default();
-        let is_new = |at: &usize| known.get(*at) != Some(&observed.revisions[*at].as_str());
-        let arrived = (0..observed.revisions.len()).find(is_new).filter(|_| aim.own)?;
-        let commit = aim.commits.get(arrived)?;
-        let message = format!("{} by {}: {}", commit.short_sha(), commit.author.name, commit.subject());
-        Some(Notice { reason: "CommitReceived", message, warning: false })
-    }
-
     /// Runs an operation and reports it.
     async fn sync(&self, look: &mut Look<'_>, mut run: Run) -> Result<Action, Error> {
-        let mut notices: Vec<Notice> = self.arrival(look).into_iter().collect();
+        let mut notices: Vec<Notice> = notices::arrival(look, self.control.clock.now()).into_iter().collect();
         if run.is_new() && look.observed.hooks_run {
             look.end_hooks().await.map_err(|source| Error::Hooks(look.subject.key.name.clone(), source))?;
         }
-        if run.is_new() {
-            let by = if run.is_automated() { "automated sync" } else { "sync" };
-            let message = format!("{by} to {}", short(&look.observed.revisions));
-            notices.push(Notice { reason: "SyncStarted", message, warning: false });
-        }
+        notices.extend(notices::started(look, &run, self.control.clock.now()));
         let recorded = run.is_recorded();
         let mut besides = self.besides(&look.subject, &run, look.aim.shas()).await;
         besides.finalizers = look.finalizers();
@@ -276,10 +262,13 @@ impl Engine {
         }
         self.record(look, notices);
         let outcome = sync::run(&look.subject, &mut look.observed, run, &self.views).await;
+        let ended = self.control.clock.now();
         look.observed.wrote(&look.subject, &outcome.written, look.memory);
         outcome.deleted.iter().for_each(|key| look.memory.overlay.deleted(key));
         let (retry_after, finished) = (outcome.retry_after, outcome.finished.is_some());
+        let ending = notices::ended(look, &outcome, ended);
         self.report_sync(look, outcome, recorded, besides).await?;
+        self.record(look, ending.into_iter().collect());
         Ok(match retry_after {
             Some(delay) => Action::requeue_after(delay),
             // The operation wanted another revision than the application follows: compare with that one now.
@@ -318,13 +307,6 @@ impl Engine {
         }
         self.write(&look.subject.app, &status, besides, look.memory).await?;
         look.tidy(status.operation_state.as_ref()).await;
-        let synced = || format!("synced to {}", short(&look.observed.revisions));
-        let notice = match finished {
-            Some(true) => Notice { reason: "SyncSucceeded", message: synced(), warning: false },
-            Some(false) => Notice { reason: "SyncFailed", message, warning: true },
-            None => return Ok(()),
-        };
-        self.record(look, vec![notice]);
         Ok(())
     }
 
@@ -365,7 +347,7 @@ impl Engine {
             return Ok(Some(later));
         }
         self.write(&look.subject.app, &status, besides, look.memory).await?;
-        let arrival = self.arrival(look);
+        let arrival = notices::arrival(look, self.control.clock.now());
         self.record(look, arrival.into_iter().collect());
         Ok(None)
     }
@@ -429,16 +411,6 @@ impl Engine {
         Ok(written)
     }
 
-    fn record(&self, look: &mut Look<'_>, notices: Vec<Notice>) {
-        if notices.is_empty() {
-            return;
-        }
-        let Look { subject, observed, recording, .. } = look;
-        let cause = Thread::of_commit(&subject.valid.first().repo_url, observed.revision());
-        let with = (&self.control, &self.recorder);
-        *recording = Some(report::record(with, &subject.app, cause, notices, recording.take()));
-    }
-
     fn take(&self, key: &ObjectKey) -> Memory {
         self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(key).unwrap_or_default()
     }
@@ -474,9 +446,4 @@ fn is_stale(app: &Value, memory: &Memory) -> bool {
     let number = |version: &str| version.parse::<u64>().unwrap_or(0);
     let shown = number(object::resource_version(app).unwrap_or_default());
     memory.written.as_deref().is_some_and(|written| shown < number(written))
-}
-
-fn short(revisions: &[String]) -> String {
-    let short: Vec<&str> = revisions.iter().map(|revision| revision.get(..7).unwrap_or(revision)).collect();
-    short.join(", ")
 }

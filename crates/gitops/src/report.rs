@@ -5,6 +5,7 @@ mod status;
 
 pub(crate) use status::{Findings, build, conditions, differs_in_detail, pace, unknown_health};
 
+use jiff::{SignedDuration, Timestamp};
 use mainstay_api::argoproj::{self, ApplicationStatus};
 use mainstay_apimachinery::object;
 use mainstay_controller_runtime::recorder::Note;
@@ -118,10 +119,12 @@ pub(crate) struct Notice {
     pub(crate) reason: &'static str,
     pub(crate) message: String,
     pub(crate) warning: bool,
+    /// When it happened: it is written later, when others may have written what followed from it.
+    pub(crate) time: Timestamp,
 }
 
 /// Records Events about an application, one after the other, without keeping anybody waiting. `before` is an earlier
-/// batch that must be through first, so that times tell the order.
+/// batch that must be through first, so that watchers see them in order.
 pub(crate) fn record(
     (control, recorder): (&Context, &Recorder),
     app: &Value,
@@ -137,9 +140,14 @@ pub(crate) fn record(
             // It cannot fail but by shutdown.
             let _ = before.await;
         }
+        let mut next = Timestamp::MIN;
         for notice in notices {
+            let time = notice.time.max(next);
+            // Times of Events are told in microseconds.
+            next = time.saturating_add(SignedDuration::from_micros(1)).unwrap_or(time);
             let note = if notice.warning { Note::warning } else { Note::normal };
-            recorder.record(&about, note(notice.reason, &notice.message).thread(Some(&cause))).await;
+            let note = note(notice.reason, &notice.message).at(time);
+            recorder.record(&about, note.thread(Some(&cause))).await;
         }
         drop(pending);
     })

@@ -70,7 +70,7 @@ impl Engines<'_> {
     }
 }
 
-/// Pushes to the embedded host, under the URL that manifests name it by.
+/// Pushes to the embedded host, under every URL that manifests may name it by.
 fn pushes(git: &GitHost) -> BoxStream<'static, Pushed> {
     let host = git.clone();
     let listened = stream::unfold(git.pushes(), move |mut receiver| {
@@ -88,12 +88,43 @@ fn pushes(git: &GitHost) -> BoxStream<'static, Pushed> {
 }
 
 fn of_push(host: &GitHost, push: &Push) -> Vec<Pushed> {
-    let shas = push.updates.iter().filter_map(|update| update.new.clone());
-    let url = host.url(&push.repo).unwrap_or_default();
-    shas.map(|sha| Pushed { url: url.clone(), sha }).collect()
+    let shas: Vec<&String> = push.updates.iter().filter_map(|update| update.new.as_ref()).collect();
+    let pushed = |url: String| shas.iter().map(move |sha| Pushed { url: url.clone(), sha: (*sha).clone() });
+    host.urls(&push.repo).into_iter().flat_map(pushed).collect()
 }
 
 fn of_all(host: &GitHost) -> Vec<Pushed> {
-    let urls = host.names().into_iter().filter_map(|name| host.url(&name));
+    let urls = host.names().into_iter().flat_map(|name| host.urls(&name));
     urls.map(|url| Pushed { url, sha: DEFAULT_BRANCH.to_owned() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mainstay_git::{Author, Change, HostOptions, NewCommit};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_push_is_told_under_every_url_of_the_repository() {
+        let directory = tempfile::tempdir().unwrap();
+        let time = "2030-01-01T00:00:00Z".parse().unwrap();
+        let host = GitHost::open(directory.path(), HostOptions::new(move || time)).await.unwrap();
+        host.add_base_url("http://git.example.svc");
+        host.add_base_url("http://127.0.0.1:7443/git");
+        host.create("apps").await.unwrap();
+        let mut told = pushes(&host);
+
+        let commit = NewCommit {
+            branch: DEFAULT_BRANCH.to_owned(),
+            changes: vec![Change::write("a.yaml", "a: 1")],
+            author: Author::new("Ada", "ada@example.com"),
+            message: "Add a".to_owned(),
+            time,
+        };
+        let sha = host.commit_files("apps", commit).await.unwrap();
+        for base in ["http://git.example.svc", "http://127.0.0.1:7443/git", "http://localhost:7443/git"] {
+            let pushed = told.next().await.unwrap();
+            assert_eq!((pushed.url, &pushed.sha), (format!("{base}/apps.git"), &sha));
+        }
+    }
 }
