@@ -20,6 +20,7 @@ pub mod quantity;
 pub mod quota;
 pub mod schema;
 pub mod selector;
+pub mod version;
 pub mod yaml;
 
 pub use gvk::{GroupKind, GroupResource, GroupVersionKind, GroupVersionResource};
