@@ -290,7 +290,7 @@ mod tests {
             ("100%%", &[], "100%"),
             ("%[2]s-%[1]s", &["a", "b"].map(Value::from), "b-a"),
             ("%q", &[list], "[%!q(float64=1) \"two\"]"),
-            ("%6.2f|%-8.1f|%08.3f|%g", &[3.14159, 2.5, -3.5, 1e6].map(Value::Float), "  3.14|2.5     |-003.500|1e+06"),
+            ("%6.2f|%-8.1f|%08.3f|%g", &[4.5678, 2.5, -3.5, 1e6].map(Value::Float), "  4.57|2.5     |-003.500|1e+06"),
             ("%*d", &[Value::Int(4), Value::Int(2)], "   2"),
             ("%t", &[Value::from("x")], "%!t(string=x)"),
             ("%T %T", &[Value::Int64(1), Value::Map(crate::Dict::default())], "int64 map[string]interface {}"),
