@@ -3,7 +3,6 @@
 
 pub mod autosync;
 pub mod compare;
-pub mod glob;
 pub mod health;
 pub mod history;
 pub mod hook;
@@ -21,3 +20,5 @@ pub mod target;
 pub mod tasks;
 pub mod turn;
 pub mod vain;
+
+pub use mainstay_apimachinery::glob;
