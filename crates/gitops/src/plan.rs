@@ -15,6 +15,7 @@ pub mod order;
 pub mod problem;
 pub mod project;
 pub mod prune;
+pub mod settings;
 pub mod source;
 pub mod target;
 pub mod tasks;

@@ -151,6 +151,12 @@ impl Customizations {
         self.config.overrides.get(&key(group, kind)).map_or(&[], |own| &own.known_types)
     }
 
+    /// Whether any kind has such fields.
+    #[must_use]
+    pub fn has_known_type_fields(&self) -> bool {
+        self.config.overrides.values().any(|own| !own.known_types.is_empty())
+    }
+
     /// `resource.compareoptions`.
     #[must_use]
     pub fn compare_options(&self) -> &CompareOptions {
