@@ -98,3 +98,55 @@ fn a_pattern_that_would_run_for_years_is_stopped() {
     let error = pattern.unwrap().find(&b"a".repeat(100), 0, &count).unwrap_err();
     assert!(error.to_string().contains("enough"));
 }
+
+/// Pieces that patterns are put together from: what is special in them, and what is not.
+const PIECES: &[&str] = &[
+    "a", "b", "-", ".", "%a", "%A", "%d", "%w", "[ab]", "[^a]", "[a-c%d]", "[]b]", "*", "+", "-", "?", "(", ")", "()",
+    "%1", "%2", "%b()", "%bab", "%f[a]", "%f[^b]", "^", "$", "%%", "%-", "[", "%",
+];
+
+/// What a function of `string` says in a state with our functions, and in one with Lua's.
+fn answers(function: &str, text: &str, pattern: &str) -> [Result<String, String>; 2] {
+    let call = match function {
+        "gmatch" => {
+            "local r = {} for a, b in text:gmatch(pattern) do r[#r + 1] = tostring(a) .. '|' .. tostring(b) end return table.concat(r, ';')"
+        }
+        "gsub" => "return table.concat({text:gsub(pattern, '<%0>')}, ';')",
+        _ => "local r = {text:find(pattern)} for i = 1, 6 do r[i] = tostring(r[i]) end return table.concat(r, ';')",
+    };
+    let run = |ours: bool| {
+        let lua = mlua::Lua::new();
+        if ours {
+            let string: mlua::Table = lua.globals().get("string").unwrap();
+            super::super::strings::guard(&lua, &string, &super::super::Budget::new(crate::Limits::default()).into())
+                .unwrap();
+        }
+        lua.globals().set("text", text).unwrap();
+        lua.globals().set("pattern", pattern).unwrap();
+        lua.load(call).eval::<String>().map_err(|error| error.to_string())
+    };
+    [run(true), run(false)]
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 2000, ..Default::default() })]
+
+    #[test]
+    fn any_pattern_is_answered_as_lua_does(
+        pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..7),
+        text in "[ab()1%^-]{0,8}",
+        function in proptest::sample::select(&["find", "gmatch", "gsub"][..]),
+    ) {
+        let pattern = pieces.concat();
+        let [ours, theirs] = answers(function, &text, &pattern);
+        match (ours, theirs) {
+            (Ok(ours), Ok(theirs)) => proptest::prop_assert_eq!(ours, theirs),
+            (Err(_), Err(_)) => {}
+            // We read a pattern in full before the first match, Lua as far as it gets.
+            (Err(ours), Ok(_)) => {
+                proptest::prop_assert!(Pattern::new(pattern.as_bytes(), true).is_err() || ours.contains("malformed"), "{}", ours);
+            }
+            (Ok(ours), Err(theirs)) => proptest::prop_assert!(false, "{} but {}", ours, theirs),
+        }
+    }
+}
