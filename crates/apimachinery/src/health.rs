@@ -99,10 +99,16 @@ impl Health {
 
 const HOOK_FINALIZER: &str = "argocd.argoproj.io/hook-finalizer";
 
+/// Whether an object is only waiting to be gone. A hook that has ended is not, though it is being deleted.
+#[must_use]
+pub fn is_pending_deletion(object: &Value) -> bool {
+    object::is_deleting(object) && !object::finalizers(object).any(|finalizer| finalizer == HOOK_FINALIZER)
+}
+
 /// The health of an object; `None` for kinds that have none, such as a ConfigMap.
 #[must_use]
 pub fn of(object: &Value) -> Option<Health> {
-    if object::is_deleting(object) && !object::finalizers(object).any(|finalizer| finalizer == HOOK_FINALIZER) {
+    if is_pending_deletion(object) {
         return Some(Health::progressing("Pending deletion"));
     }
     let (group, _) = split_api_version(object::api_version(object));

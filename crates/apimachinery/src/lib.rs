@@ -8,6 +8,7 @@
 pub mod builtin;
 pub mod cron;
 pub mod diff;
+pub mod glob;
 pub mod gvk;
 pub mod health;
 pub mod json;

@@ -20,7 +20,7 @@ use crate::Clusters;
 use crate::apply;
 use crate::deletion;
 use crate::deletion_hooks;
-use crate::fetch::{self, LiveViews, Sources};
+use crate::fetch::{self, LiveViews, SettingsSource, Sources};
 use crate::hooks;
 use crate::observe::{Memory, Observed, Subject, observe};
 use crate::plan::autosync;
@@ -48,6 +48,7 @@ pub(crate) struct Engine {
     pub(crate) routes: Arc<Routes>,
     pub(crate) sources: Sources,
     pub(crate) views: LiveViews,
+    pub(crate) settings: Arc<SettingsSource>,
     pub(crate) recorder: Recorder,
     pub(crate) memories: Mutex<HashMap<ObjectKey, Memory>>,
 }
@@ -188,13 +189,16 @@ impl Engine {
         let project = validate::project(&valid, live.as_ref())?;
         let vain = live.iter().flat_map(|live| vain::project(valid.project(), live)).collect::<Vec<_>>();
         valid.remarks.extend(vain);
+        let settings = self.settings.current();
+        valid.remarks.extend(settings.remarks().iter().cloned());
+        let rules = settings.rules_with(&valid.spec.ignore_differences);
         let cluster = self.clusters.get(valid.cluster()).ok_or_else(|| {
             Invalid(format!(
                 "there are no clusters with this name or server: {}; fix spec.destination",
                 valid.cluster()
             ))
         })?;
-        Ok(Subject { key: key.clone(), app: app.clone(), valid, project, cluster })
+        Ok(Subject { key: key.clone(), app: app.clone(), valid, project, cluster, settings, rules })
     }
 
     /// Does what the refresh annotation asks for.

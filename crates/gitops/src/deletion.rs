@@ -1,7 +1,7 @@
 //! Deletes an application's resources before the application: in reverse wave order, one wave at a time.
 //! It must not delete anything that the application does not track.
 
-use mainstay_api::argoproj::{self, ApplicationStatus};
+use mainstay_api::argoproj::{self, ApplicationSpec, ApplicationStatus};
 use mainstay_apimachinery::{GroupVersionKind, object};
 use mainstay_controller_runtime::{Class, Classify, Context, api};
 use serde_json::{Value, json};
@@ -98,7 +98,11 @@ async fn tracked(
     kinds.extend(status.resources.iter().map(|r| GroupVersionKind::new(&r.group, &r.version, &r.kind)));
     kinds.sort();
     kinds.dedup();
-    let mut live = views.read(&Wanted { cluster, app: name, targets: Vec::new(), before: kinds }).await?.live;
+    let spec: ApplicationSpec =
+        app.get("spec").and_then(|spec| serde_json::from_value(spec.clone()).ok()).unwrap_or_default();
+    let destination = &spec.destination;
+    let wanted = Wanted { cluster, app: name, targets: Vec::new(), before: kinds, destination };
+    let mut live = views.read(&wanted).await?.live;
     live.retain(|key, live| tracked_by(live) == Some(name) && !prune::survives_deletion(key, live, name));
     Ok(live)
 }

@@ -92,7 +92,7 @@ pub(crate) async fn run(subject: &Subject, observed: &mut Observed, phase: Phase
     }
     let mut results = Results::new();
     hooks::recall(&mut results, &instances, &observed.live, &attempt);
-    hooks::refresh(&mut results, &observed.live);
+    hooks::refresh(&mut results, &observed.judge());
     let applies: Vec<Apply> = instances
         .iter()
         .map(|(task, target)| Apply { key: task.key.clone(), phase, wave: target.wave, defines: None })

@@ -9,11 +9,13 @@ mod kustomize;
 mod live;
 mod overlay;
 mod predict;
+mod settings;
 
 pub(crate) use desired::{Ask, Seen, Sources};
 pub(crate) use live::{LiveViews, View, Wanted};
 pub(crate) use overlay::Overlay;
 pub(crate) use predict::{Verdicts, predict};
+pub(crate) use settings::SettingsSource;
 
 use mainstay_apimachinery::GroupVersionKind;
 use mainstay_controller_runtime::{Class, Classify, api, mapper};

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::apply;
 use crate::plan::compare::Live;
-use crate::plan::health::Status;
+use crate::plan::health::{Health, Judge, Status};
 use crate::plan::hook::{self, Attempt, Hook, Phase};
 use crate::plan::key::Key;
 use crate::plan::operation::{self, Results, SYNCED, Task};
@@ -58,12 +58,12 @@ pub(crate) fn recall(results: &mut Results, instances: &BTreeMap<Task, Target>, 
 }
 
 /// Looks how running hooks are.
-pub(crate) fn refresh(results: &mut Results, live: &Live) {
+pub(crate) fn refresh(results: &mut Results, judge: &Judge<'_>) {
     for (task, result) in results.iter_mut().filter(|(_, result)| operation::is_running_hook(result)) {
-        match live.get(&task.key) {
+        match judge.live.get(&task.key) {
             None => operation::end_hook(result, false, "was deleted before it was complete".to_owned()),
             Some(live) => {
-                if let Some((succeeded, message)) = outcome(live) {
+                if let Some((succeeded, message)) = outcome(live, judge) {
                     operation::end_hook(result, succeeded, message);
                 }
             }
@@ -72,11 +72,15 @@ pub(crate) fn refresh(results: &mut Results, live: &Live) {
 }
 
 /// Whether a hook's object has come to an end, and how. What has no health is done once it is there.
-fn outcome(live: &Value) -> Option<(bool, String)> {
+fn outcome(live: &Value, judge: &Judge<'_>) -> Option<(bool, String)> {
     let mut live = live.clone();
     // Its finalizer keeps it until it was seen to end.
     object::metadata_mut(&mut live).remove("deletionTimestamp");
-    let Some(health) = health::of(&live) else { return Some((true, String::new())) };
+    let health = match judge.settings.health(&live, judge.now) {
+        Some(verdict) => verdict.unwrap_or_else(|why| Some(Health::new(Status::Unknown, why))),
+        None => health::of(&live),
+    };
+    let Some(health) = health else { return Some((true, String::new())) };
     match health.status {
         Status::Healthy => Some((true, health.message)),
         Status::Progressing | Status::Suspended | Status::Missing => None,
@@ -85,10 +89,10 @@ fn outcome(live: &Value) -> Option<(bool, String)> {
 }
 
 /// Whether an operation has hooks that have not come to an end.
-pub(crate) fn is_running(state: &OperationState, live: &Live) -> bool {
+pub(crate) fn is_running(state: &OperationState, judge: &Judge<'_>) -> bool {
     let running = results(state).into_iter().filter(|(_, result)| operation::is_running_hook(result));
     let mut tasks = running.map(|(task, _)| task);
-    tasks.any(|task| live.get(&task.key).is_some_and(|live| outcome(live).is_none()))
+    tasks.any(|task| judge.live.get(&task.key).is_some_and(|live| outcome(live, judge).is_none()))
 }
 
 /// Deletes what stands in the way of hooks that are to be made: objects of earlier attempts. Gives those that are still

@@ -1,6 +1,6 @@
 //! GitOps: the role of Argo CD. Brings clusters to what git says, and keeps them there.
 //!
-//! Watches `argoproj.io` Applications and AppProjects of the control cluster, git repositories, and the live objects
+//! Watches `argoproj.io` Applications and AppProjects of the control cluster, the ConfigMap `argocd-cm` beside them, git repositories, and the live objects
 //! of every kind an Application manages; applies those objects (field manager `mainstay-gitops`) and writes the
 //! Application's status. It must not know what the objects mean, nor which implementation serves the API.
 //!
@@ -39,7 +39,7 @@ use mainstay_git::Repositories;
 
 pub use access::rules;
 use controller::Engine;
-use fetch::{LiveViews, Sources};
+use fetch::{LiveViews, SettingsSource, Sources};
 use revisions::Revisions;
 use routes::Routes;
 use watch::Watcher;
@@ -122,18 +122,20 @@ pub async fn run(given: GitopsContext) {
     let queue = controller.queue();
     let revisions = Arc::new(Revisions::new(repositories.clone()));
     let routes = Arc::new(Routes::default());
+    let settings = Arc::new(SettingsSource::new(&control, &namespace));
     let watcher = Watcher::new(
         queue.clone(),
         Arc::clone(&routes),
         Arc::clone(&revisions),
         repositories.clone(),
-        namespace.clone(),
+        Arc::clone(&settings),
     );
     let watcher = Arc::new(watcher);
-    let (of_app, of_project) = (Arc::clone(&watcher), Arc::clone(&watcher));
+    let (of_app, of_project, of_settings) = (Arc::clone(&watcher), Arc::clone(&watcher), Arc::clone(&watcher));
     let controller = controller
         .watch(&applications, move |event| of_app.application(event))
-        .watch(&projects, move |event| of_project.project(event));
+        .watch(&projects, move |event| of_project.project(event))
+        .watch(settings.informer(), move |event| of_settings.settings(event));
     let engine = Arc::new(Engine {
         clusters,
         applications,
@@ -141,7 +143,8 @@ pub async fn run(given: GitopsContext) {
         revisions,
         routes,
         sources: Sources::new(repositories),
-        views: LiveViews::new(&namespace, queue),
+        views: LiveViews::new(&namespace, queue, Arc::clone(&settings)),
+        settings,
         recorder: Recorder::new(&control, MANAGER),
         memories: std::sync::Mutex::default(),
         control: control.clone(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mainstay_api::argoproj::AppProjectSpec;
+use mainstay_api::argoproj::{AppProjectSpec, IgnoreDifferences};
 use mainstay_apimachinery::GroupVersionKind;
 use mainstay_controller_runtime::{Context, ObjectKey};
 use serde_json::Value;
@@ -17,6 +17,7 @@ use crate::plan::health::{Judge, Reporting};
 use crate::plan::key::Key;
 use crate::plan::options::FAIL_ON_SHARED;
 use crate::plan::prune;
+use crate::plan::settings::Settings;
 use crate::plan::target::{Target, Targets};
 use crate::validate::Validated;
 
@@ -27,6 +28,9 @@ pub(crate) struct Subject {
     pub(crate) valid: Validated,
     pub(crate) project: AppProjectSpec,
     pub(crate) cluster: Context,
+    pub(crate) settings: Arc<Settings>,
+    /// What is ignored in comparisons: the application's own rules, and those of the system.
+    pub(crate) rules: Vec<IgnoreDifferences>,
 }
 
 /// What is remembered of an application between two looks. Nothing is lost with it but calls saved.
@@ -53,6 +57,9 @@ pub(crate) struct Observed {
     pub(crate) live: Live,
     /// Kinds whose objects have to report before they are healthy.
     pub(crate) reporting: Reporting,
+    pub(crate) settings: Arc<Settings>,
+    /// When the look was taken.
+    pub(crate) now: Timestamp,
     /// Images of what live instances made.
     pub(crate) made: BTreeSet<String>,
     pub(crate) predictions: BTreeMap<Key, Prediction>,
@@ -81,6 +88,7 @@ pub(crate) async fn observe(
         options: &valid.options,
         project: (valid.project(), &subject.project),
         cluster: &subject.cluster,
+        settings: &subject.settings,
     };
     let desired = sources.desired(&ask, shas, memory.seen.as_ref()).await?;
     memory.seen = Some(desired.seen);
@@ -90,13 +98,18 @@ pub(crate) async fn observe(
         app: &valid.name,
         targets: targets.by_key.values().map(|target| (&target.key, target.version.as_str())).collect(),
         before: managed_before(valid).into_iter().chain(targets.hooks.iter().map(|hook| hook.target.gvk())).collect(),
+        destination: &valid.spec.destination,
     };
     let View { mut live, reporting, images } = views.read(&wanted).await?;
     memory.overlay.lay_over(&mut live, subject.cluster.clock.now());
-    let rules = &valid.spec.ignore_differences;
+    // What was written here before its kind was excluded is not ours to prune any more.
+    live.retain(|key, _| !subject.settings.excludes(&key.group, &key.kind, &valid.spec.destination));
+    let rules = &subject.rules;
     let predictions = fetch::predict(&subject.cluster, &targets.by_key, &live, rules, &mut memory.verdicts).await?;
     let allow_empty = valid.automated().is_some_and(|automated| automated.allow_empty);
-    let hooks_run = valid.status.operation_state.as_ref().is_some_and(|state| hooks::is_running(state, &live));
+    let now = subject.cluster.clock.now();
+    let judge = Judge { live: &live, reporting: &reporting, settings: &subject.settings, now };
+    let hooks_run = valid.status.operation_state.as_ref().is_some_and(|state| hooks::is_running(state, &judge));
     let mut observed = Observed {
         hooks_run,
         revisions: desired.revisions,
@@ -105,6 +118,8 @@ pub(crate) async fn observe(
         targets,
         live,
         reporting,
+        settings: Arc::clone(&subject.settings),
+        now,
         made: images,
         predictions,
         comparison: Comparison::default(),
@@ -123,7 +138,7 @@ impl Observed {
 
     /// Judges the health of what is live.
     pub(crate) fn judge(&self) -> Judge<'_> {
-        Judge { live: &self.live, reporting: &self.reporting }
+        Judge { live: &self.live, reporting: &self.reporting, settings: &self.settings, now: self.now }
     }
 
     /// Desired resources that another application deploys too, in words.
@@ -145,7 +160,7 @@ impl Observed {
 
     /// Takes in what was written: those resources are now as desired.
     pub(crate) fn wrote(&mut self, subject: &Subject, written: &[(Key, Value)], memory: &mut Memory) {
-        let rules = &subject.valid.spec.ignore_differences;
+        let rules = &subject.rules;
         for (key, live) in written {
             memory.overlay.wrote(key.clone(), live.clone(), subject.cluster.clock.now());
             let Some(target) = self.targets.by_key.get(key) else { continue };

@@ -3,7 +3,6 @@
 
 pub mod autosync;
 pub mod compare;
-pub mod glob;
 pub mod health;
 pub mod history;
 pub mod hook;
@@ -16,8 +15,11 @@ pub mod order;
 pub mod problem;
 pub mod project;
 pub mod prune;
+pub mod settings;
 pub mod source;
 pub mod target;
 pub mod tasks;
 pub mod turn;
 pub mod vain;
+
+pub use mainstay_apimachinery::glob;

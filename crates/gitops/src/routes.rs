@@ -80,6 +80,11 @@ impl Routes {
         of.map(|(key, asked)| (key.clone(), asked.clone())).collect()
     }
 
+    /// All applications.
+    pub(crate) fn all(&self) -> Vec<ObjectKey> {
+        self.routes().keys().cloned().collect()
+    }
+
     /// Applications of a project.
     pub(crate) fn of_project(&self, project: &str) -> Vec<ObjectKey> {
         self.routes().iter().filter(|(_, route)| route.project == project).map(|(key, _)| key.clone()).collect()

@@ -109,7 +109,7 @@ pub(crate) async fn run(subject: &Subject, observed: &mut Observed, mut run: Run
         run.started_at = subject.cluster.clock.now_rfc3339();
     }
     let mut sync = Sync::new(subject, observed, run);
-    hooks::refresh(&mut sync.run.results, &observed.live);
+    hooks::refresh(&mut sync.run.results, &observed.judge());
     let options = options(subject, &sync.run);
     if options.has(FAIL_ON_SHARED, "true")
         && let Some(shared) = observed.shared(subject).first()
@@ -163,7 +163,7 @@ impl<'a> Sync<'a> {
                         return self.pause(message);
                     }
                     waves.retain(|other| *other != wave);
-                    hooks::refresh(&mut self.run.results, &observed.live);
+                    hooks::refresh(&mut self.run.results, &observed.judge());
                 }
                 Step::Wait(message) => return self.pause(message),
                 Step::Finish { succeeded, message } => {
@@ -207,7 +207,7 @@ impl<'a> Sync<'a> {
 
     async fn run_wave(&self, observed: &Observed, options: &SyncOptions, wave: &Wave) -> Wrote {
         let cause = Thread::of_commit(&self.subject.valid.first().repo_url, observed.revision());
-        let rules = &self.subject.valid.spec.ignore_differences;
+        let rules = &self.subject.rules;
         let job = Job {
             respected: if options.has(RESPECT_IGNORED, "true") { rules } else { &[] },
             cluster: &self.subject.cluster,

@@ -12,6 +12,7 @@ use mainstay_git::Repositories;
 use mainstay_telemetry::chain;
 
 use crate::Pushed;
+use crate::fetch::SettingsSource;
 use crate::revisions::{Moved, Revisions};
 use crate::routes::Routes;
 
@@ -21,6 +22,7 @@ pub(crate) struct Watcher {
     routes: Arc<Routes>,
     revisions: Arc<Revisions>,
     repositories: Repositories,
+    settings: Arc<SettingsSource>,
     namespace: String,
 }
 
@@ -30,9 +32,10 @@ impl Watcher {
         routes: Arc<Routes>,
         revisions: Arc<Revisions>,
         repositories: Repositories,
-        namespace: String,
+        settings: Arc<SettingsSource>,
     ) -> Self {
-        Self { queue, routes, revisions, repositories, namespace }
+        let namespace = settings.namespace().to_owned();
+        Self { queue, routes, revisions, repositories, settings, namespace }
     }
 
     /// The key of a changed application, if the change asks for a look.
@@ -49,6 +52,11 @@ impl Watcher {
             }
         };
         asks.then(|| ObjectKey::of(app))
+    }
+
+    /// All applications, if the settings changed.
+    pub(crate) fn settings(&self, event: &Event<'_>) -> Vec<ObjectKey> {
+        if self.settings.changed(event) { self.routes.all() } else { Vec::new() }
     }
 
     /// The applications of a changed project.

@@ -15,6 +15,7 @@ use super::kustomize::{self, Built};
 use crate::cache::Cache;
 use crate::plan::options::SyncOptions;
 use crate::plan::problem::{Cause, Problem};
+use crate::plan::settings::Settings;
 use crate::plan::source::{self, Parsed, Selection, SourceFile, Tool};
 use crate::plan::target::{self, Manifest, Mode, Naming, Scopes, Targets};
 use crate::plan::{key::Key, project};
@@ -39,6 +40,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) options: &'a SyncOptions,
     pub(crate) project: (&'a str, &'a AppProjectSpec),
     pub(crate) cluster: &'a Context,
+    pub(crate) settings: &'a Settings,
 }
 
 /// What is remembered of an application's sources between two looks.
@@ -228,11 +230,13 @@ impl Sources {
         let served = scopes(ask.cluster, &manifests).await?;
         let (name, spec) = ask.project;
         let permits = |key: &Key| project::check_resource(name, spec, key, ask.destination);
+        let excludes = |key: &Key| ask.settings.excludes(&key.group, &key.kind, ask.destination);
         let naming = Naming {
             app: &ask.app.name,
             namespace: &ask.destination.namespace,
             options: ask.options,
             permits: &permits,
+            excludes: &excludes,
         };
         let mut targets = target::targets(&manifests, &naming, &served);
         targets.problems.splice(0..0, problems);
@@ -313,6 +317,7 @@ fn identity(ask: &Ask<'_>) -> u64 {
         format!("{how:?}").hash(&mut hasher);
     }
     Mode::of(&SyncOptions::default(), ask.options).hash(&mut hasher);
+    (ask.settings.filter(), project::canonical(ask.destination)).hash(&mut hasher);
     (&ask.destination.namespace, &ask.cluster.cluster, ask.project.0, format!("{:?}", ask.project.1)).hash(&mut hasher);
     hasher.finish()
 }

@@ -6,6 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use mainstay_api::argoproj::Destination;
 use mainstay_apimachinery::{GroupVersionKind, object};
 use mainstay_controller_runtime::{ApiResource, Context, Event, Informer, ObjectKey, WorkQueue};
 use serde_json::Value;
@@ -13,9 +15,11 @@ use serde_json::Value;
 use super::Error;
 use super::children::Children;
 use super::definitions::Definitions;
+use super::settings::SettingsSource;
 use crate::plan::compare::{self, Live};
 use crate::plan::health::{self, Reporting};
 use crate::plan::key::{Key, tracked_by};
+use crate::plan::settings::Settings;
 
 /// Index of the informers: objects by the application that tracks them.
 const BY_APP: &str = "gitops/application";
@@ -34,6 +38,7 @@ pub(crate) struct LiveViews {
     hooked: Mutex<HashSet<(String, ApiResource)>>,
     definitions: Definitions,
     children: Children,
+    settings: Arc<SettingsSource>,
     /// Applications with kinds that their destination does not serve, by cluster.
     lacking: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
 }
@@ -78,21 +83,24 @@ pub(crate) struct Wanted<'a> {
     pub(crate) targets: Vec<(&'a Key, &'a str)>,
     /// Kinds that it managed before.
     pub(crate) before: Vec<GroupVersionKind>,
+    /// The destination as the application names it.
+    pub(crate) destination: &'a Destination,
 }
 
 impl LiveViews {
     /// Views that wake applications of a namespace through a queue.
-    pub(crate) fn new(namespace: &str, queue: WorkQueue<ObjectKey>) -> Self {
+    pub(crate) fn new(namespace: &str, queue: WorkQueue<ObjectKey>, settings: Arc<SettingsSource>) -> Self {
         Self {
             alarm: Alarm { namespace: namespace.to_owned(), queue, sizes: Arc::default() },
             hooked: Mutex::default(),
             definitions: Definitions::default(),
             children: Children::default(),
+            settings,
             lacking: Arc::default(),
         }
     }
 
-    /// The live objects that an application tracks or names.
+    /// The live objects that an application tracks or names, but for those of excluded kinds.
     pub(crate) async fn read(&self, wanted: &Wanted<'_>) -> Result<View, Error> {
         let mut kinds: BTreeMap<GroupVersionKind, Vec<&Key>> = BTreeMap::new();
         for (key, version) in &wanted.targets {
@@ -104,6 +112,8 @@ impl LiveViews {
                 kinds.entry(gvk.clone()).or_default();
             }
         }
+        let settings = self.settings.current();
+        kinds.retain(|gvk, _| !settings.excludes(&gvk.group, &gvk.kind, wanted.destination));
         let View { mut live, mut reporting, .. } = View::default();
         for (gvk, keys) in kinds {
             let Some(informer) = self.informer(wanted.cluster, &gvk).await? else { continue };
@@ -156,10 +166,11 @@ impl LiveViews {
 
     /// Wakes the application that tracks an object, or did, when something changed that it looks at.
     fn waker(&self) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
-        let alarm = self.alarm.clone();
+        let (alarm, settings) = (self.alarm.clone(), Arc::clone(&self.settings));
         let shown: Mutex<HashMap<ObjectKey, Shown>> = Mutex::default();
         move |event| {
-            for app in concerned(&mut lock(&shown), event) {
+            let seen = |object: &Value| seen(object, &settings.current(), settings.now());
+            for app in concerned(&mut lock(&shown), event, seen) {
                 alarm.ring(&app);
             }
         }
@@ -205,7 +216,7 @@ struct Shown {
 }
 
 /// The applications to wake for an event. Most writes of a status change nothing that a look would see.
-fn concerned(shown: &mut HashMap<ObjectKey, Shown>, event: &Event<'_>) -> Vec<String> {
+fn concerned(shown: &mut HashMap<ObjectKey, Shown>, event: &Event<'_>, seen: impl Fn(&Value) -> u64) -> Vec<String> {
     let (object, key) = (event.object(), ObjectKey::of(event.object()));
     let app = tracked_by(object).map(str::to_owned);
     let before = match (event, &app) {
@@ -223,9 +234,10 @@ fn concerned(shown: &mut HashMap<ObjectKey, Shown>, event: &Event<'_>) -> Vec<St
 }
 
 /// A number that changes when an object does in something that is compared, or in its health.
-fn seen(object: &Value) -> u64 {
+fn seen(object: &Value, settings: &Settings, now: Timestamp) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (compare::fingerprint(object, &compare::Ignored::default()), health::trace(object)).hash(&mut hasher);
+    (compare::fingerprint(object, &compare::Ignored::default()), health::trace(object, settings, now))
+        .hash(&mut hasher);
     hasher.finish()
 }
 
@@ -247,7 +259,8 @@ mod tests {
         };
         let health = |health: &str, sync: &str| json!({"health": {"status": health}, "sync": {"revision": sync}});
         let mut shown = HashMap::new();
-        let mut wakes = |object: Value| concerned(&mut shown, &Event::Applied { object: &object });
+        let seen = |object: &Value| seen(object, &Settings::default(), Timestamp::UNIX_EPOCH);
+        let mut wakes = |object: Value| concerned(&mut shown, &Event::Applied { object: &object }, seen);
         assert_eq!(wakes(child("apps", "x", health("Missing", "1"))), ["apps"]);
         assert_eq!(wakes(child("apps", "x", health("Missing", "2"))), Vec::<String>::new());
         assert_eq!(wakes(child("apps", "x", health("Healthy", "2"))), ["apps"]);
@@ -257,6 +270,6 @@ mod tests {
         untracked["metadata"]["annotations"] = json!({});
         assert_eq!(wakes(untracked), ["other"], "the tracking id itself was taken off");
         let gone = child("apps", "x", Value::Null);
-        assert_eq!(concerned(&mut shown, &Event::Deleted { object: &gone }), ["apps"]);
+        assert_eq!(concerned(&mut shown, &Event::Deleted { object: &gone }, seen), ["apps"]);
     }
 }

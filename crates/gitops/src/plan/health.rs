@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use mainstay_api::{argoproj, kro};
 use mainstay_apimachinery::{GroupKind, health, object};
 use serde_json::Value;
 
 use super::compare::{Comparison, Live};
 use super::key::Key;
+use super::settings::Settings;
 
 pub use mainstay_apimachinery::health::{Health, Status};
 
@@ -46,6 +48,10 @@ pub struct Judge<'a> {
     pub live: &'a Live,
     /// Kinds that have to report.
     pub reporting: &'a Reporting,
+    /// What users' scripts say.
+    pub settings: &'a Settings,
+    /// The time, as scripts are told it.
+    pub now: Timestamp,
 }
 
 impl Judge<'_> {
@@ -53,11 +59,20 @@ impl Judge<'_> {
     #[must_use]
     pub fn of(&self, key: &Key) -> Option<Health> {
         let live = self.live.get(key)?;
+        if let Some(verdict) = self.settings.health(live, self.now) {
+            return verdict.unwrap_or_else(|why| Some(Health::new(Status::Unknown, why)));
+        }
         let said = health::of(live);
         if !self.reporting.has(key) || object::is_deleting(live) {
             return said;
         }
         Some(unreported(live).or(said).unwrap_or_else(|| waiting("report")))
+    }
+
+    /// Why a user's script fails on a resource that is live.
+    #[must_use]
+    pub fn failure(&self, key: &Key) -> Option<String> {
+        self.settings.health(self.live.get(key)?, self.now)?.err()
     }
 }
 
@@ -86,8 +101,11 @@ fn unreported(live: &Value) -> Option<Health> {
 
 /// Everything that the health of an object can be told from, whatever its kind is: equal for equal health.
 #[must_use]
-pub fn trace(live: &Value) -> [Option<(&'static str, String)>; 2] {
-    [health::of(live), unreported(live)].map(|health| health.map(|health| (health.status.as_str(), health.message)))
+pub fn trace(live: &Value, settings: &Settings, now: Timestamp) -> [Option<(&'static str, String)>; 3] {
+    let own = settings.health(live, now);
+    let own = own.and_then(|verdict| verdict.unwrap_or_else(|why| Some(Health::new(Status::Unknown, why))));
+    [health::of(live), unreported(live), own]
+        .map(|health| health.map(|health| (health.status.as_str(), health.message)))
 }
 
 /// The health of an application: the worst of its resources that count.
@@ -150,6 +168,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn judge<'a>(live: &'a Live, reporting: &'a Reporting, settings: &'a Settings) -> Judge<'a> {
+        Judge { live, reporting, settings, now: Timestamp::UNIX_EPOCH }
+    }
+
     fn look(objects: &[Value]) -> Health {
         let live: Live = objects.iter().map(|object| (Key::of(object), object.clone())).collect();
         let resource = |key: &Key| Resource {
@@ -163,7 +185,7 @@ mod tests {
             hook: false,
         };
         let comparison = Comparison { sync: Sync::Synced, resources: live.keys().map(resource).collect() };
-        aggregate("apps", &comparison, &Judge { live: &live, reporting: &Reporting::default() })
+        aggregate("apps", &comparison, &judge(&live, &Reporting::default(), &Settings::default()))
     }
 
     #[test]
@@ -174,7 +196,8 @@ mod tests {
         reporting.add(GroupKind { group: "x.io".into(), kind: "Shop".into() });
         let judge = |status: Value, reporting: &Reporting| {
             let (live, key) = (instance(status), Key::of(&instance(Value::Null)));
-            Judge { live: &Live::from([(key.clone(), live)]), reporting }.of(&key).map(|health| health.status)
+            let live = Live::from([(key.clone(), live)]);
+            super::tests::judge(&live, reporting, &Settings::default()).of(&key).map(|health| health.status)
         };
         for (status, expected) in [
             (Value::Null, Status::Progressing),
@@ -201,5 +224,25 @@ mod tests {
         assert_eq!(worst, Health::new(Status::Degraded, "Caused by Application.argoproj.io/argocd/b"));
         assert_eq!(look(&[child("a", "Missing"), child("b", "Healthy")]).status, Status::Healthy);
         assert_eq!(look(&[]).status, Status::Healthy);
+    }
+    #[test]
+    fn a_users_script_decides_before_what_is_built_in() {
+        let script =
+            |text: &str| Settings::new(&[("resource.customizations.health.Pod".to_owned(), text.to_owned())].into());
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "status": {"phase": "Failed"}});
+        let (key, live) = (Key::of(&pod), Live::from([(Key::of(&pod), pod.clone())]));
+        let of = |settings: &Settings| judge(&live, &Reporting::default(), settings).of(&key);
+        assert_eq!(of(&Settings::default()).unwrap().status, Status::Degraded);
+        assert_eq!(
+            of(&script("return {status = 'Healthy', message = obj.status.phase}")),
+            Some(Health::new(Status::Healthy, "Failed"))
+        );
+        assert_eq!(of(&script("return nil")), None);
+        let broken = script("return obj.a.b");
+        let health = of(&broken).unwrap();
+        assert!(
+            health.status == Status::Unknown && health.message.contains("health.lua:1: attempt to index field 'a'")
+        );
+        assert_eq!(judge(&live, &Reporting::default(), &broken).failure(&key), Some(health.message));
     }
 }

@@ -25,6 +25,8 @@ pub enum Cause {
     InVain,
     /// The same resource stands in the source twice.
     Repeated,
+    /// Resources of its kind are not managed.
+    Excluded,
 }
 
 /// One problem.
@@ -56,7 +58,7 @@ impl Problem {
     /// Whether the desired state is not known in full because of it. Then nothing may be pruned.
     #[must_use]
     pub fn leaves_a_gap(&self) -> bool {
-        !matches!(self.cause, Cause::Repeated | Cause::Unsupported | Cause::InVain)
+        !matches!(self.cause, Cause::Repeated | Cause::Unsupported | Cause::InVain | Cause::Excluded)
     }
 
     /// The type of the condition that tells of it, as upstream names them.
@@ -64,6 +66,7 @@ impl Problem {
     pub fn condition(&self) -> &'static str {
         match self.cause {
             Cause::Repeated => "RepeatedResourceWarning",
+            Cause::Excluded => "ExcludedResourceWarning",
             Cause::Unsupported => "UnsupportedFeatureError",
             Cause::InVain => "UnsupportedFeatureWarning",
             Cause::Refused => "SyncError",

@@ -93,6 +93,12 @@ fn permits_destination(spec: &AppProjectSpec, wanted: &Destination) -> bool {
         && !spec.destinations.iter().any(|item| matching(item, true))
 }
 
+/// Name and API URL of a destination, as far as they are known; either may be empty.
+#[must_use]
+pub fn canonical(destination: &Destination) -> [&str; 2] {
+    [canonical_name(destination), canonical_server(destination)]
+}
+
 fn canonical_name(destination: &Destination) -> &str {
     if destination.server == IN_CLUSTER_SERVER { IN_CLUSTER } else { &destination.name }
 }

@@ -163,6 +163,8 @@ pub struct Naming<'a> {
     pub options: &'a SyncOptions,
     /// What the project says to a resource.
     pub permits: &'a dyn Fn(&Key) -> Result<(), String>,
+    /// Whether resources of its kind are left alone.
+    pub excludes: &'a dyn Fn(&Key) -> bool,
 }
 
 /// Whether a kind is namespaced, for each kind that the destination serves.
@@ -198,6 +200,7 @@ pub fn targets(manifests: &[Manifest], naming: &Naming<'_>, served: &Scopes) -> 
         match target(manifest, naming, |gvk| served.get(gvk).or_else(|| defined.get(gvk)).copied()) {
             Ok(None) => {}
             Err(problem) => result.problems.push(*problem),
+            Ok(Some((target, _))) if (naming.excludes)(&target.key) => result.problems.push(excluded(&target)),
             Ok(Some((target, problem))) => {
                 result.problems.extend(problem);
                 let vain = vain::manifest(&target.object).into_iter();
@@ -216,6 +219,13 @@ pub fn targets(manifests: &[Manifest], naming: &Naming<'_>, served: &Scopes) -> 
         }
     }
     result
+}
+
+/// Upstream's words.
+fn excluded(target: &Target) -> Problem {
+    let Key { group, kind, name, .. } = &target.key;
+    let message = format!("Resource {group}/{kind} {name} is excluded in the settings");
+    Problem::new(Cause::Excluded, &target.origin, message).of(&target.key)
 }
 
 fn unknown_kind(target: &Target) -> Problem {
@@ -375,7 +385,13 @@ mod tests {
 
     static NO_OPTIONS: std::sync::LazyLock<SyncOptions> = std::sync::LazyLock::new(SyncOptions::default);
     fn naming() -> Naming<'static> {
-        Naming { app: "shop-dev", namespace: "shop", options: &NO_OPTIONS, permits: &|_| Ok(()) }
+        Naming {
+            app: "shop-dev",
+            namespace: "shop",
+            options: &NO_OPTIONS,
+            permits: &|_| Ok(()),
+            excludes: &|key| key.kind == "Secret",
+        }
     }
 
     #[test]
@@ -436,6 +452,19 @@ mod tests {
         let targets = targets(&[manifest(foo, 1), manifest(crd, 5)], &naming(), &served());
         assert!(targets.problems.is_empty());
         assert!(targets.by_key.keys().any(|key| key.kind == "Foo" && key.namespace.is_empty()));
+    }
+
+    #[test]
+    fn excluded_kinds_are_left_out_with_a_warning() {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}});
+        let targets = targets(&[manifest(secret, 4)], &naming(), &served());
+        assert!(targets.by_key.is_empty() && targets.hooks.is_empty());
+        let problem = &targets.problems[0];
+        assert_eq!(
+            problem.to_string(),
+            "shop/dev.yaml:4: Secret/shop/s: Resource /Secret s is excluded in the settings"
+        );
+        assert_eq!((problem.condition(), problem.leaves_a_gap()), ("ExcludedResourceWarning", false));
     }
 
     #[test]

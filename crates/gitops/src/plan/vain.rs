@@ -2,8 +2,9 @@
 //! silence.
 //! It must not know where the words are shown.
 
-use mainstay_api::argoproj::{self, ApplicationSpec};
+use mainstay_api::argoproj::{self, ApplicationSpec, IgnoreDifferences};
 use mainstay_apimachinery::object;
+use mainstay_lua::{Customizations, StatusField, Tracking};
 use serde_json::Value;
 
 use super::jq;
@@ -68,13 +69,36 @@ pub fn application(app: &Value, spec: &ApplicationSpec) -> Vec<String> {
     let mut said: Vec<String> =
         sync_options(&options).map(|said| format!("spec.syncPolicy.syncOptions: {said}")).collect();
     said.extend(compare_options(app).map(|said| format!("{}: {said}", argoproj::COMPARE_OPTIONS)));
-    let rules = &spec.ignore_differences;
-    let expressions = rules.iter().flat_map(|rule| &rule.jq_path_expressions);
-    said.extend(expressions.filter_map(|expression| {
-        let why = jq::compiled(expression).err()?;
-        Some(format!("spec.ignoreDifferences: jqPathExpressions: {expression} has no effect; {why}"))
-    }));
+    said.extend(expressions(&spec.ignore_differences).map(|said| format!("spec.ignoreDifferences: {said}")));
     said
+}
+
+/// Path expressions that cannot be used.
+fn expressions(rules: &[IgnoreDifferences]) -> impl Iterator<Item = String> {
+    let expressions = rules.iter().flat_map(|rule| &rule.jq_path_expressions);
+    expressions.filter_map(|expression| {
+        let why = jq::compiled(expression).err()?;
+        Some(format!("jqPathExpressions: {expression} has no effect; {why}"))
+    })
+}
+
+/// What the ConfigMap `argocd-cm` asks in vain. `rules` are its rules for comparisons.
+#[must_use]
+pub fn settings(customizations: &Customizations, rules: &[IgnoreDifferences]) -> Vec<String> {
+    let mut said: Vec<String> = expressions(rules).map(|said| format!("ignoreDifferences: {said}")).collect();
+    if customizations.tracking() != Tracking::Annotation {
+        said.push("application.resourceTrackingMethod has no effect; resources are tracked by annotation".to_owned());
+    }
+    if customizations.instance_label().is_some() {
+        said.push("application.instanceLabelKey has no effect; resources are tracked by annotation".to_owned());
+    }
+    if customizations.compare_options().ignore_resource_status_field != StatusField::All {
+        said.push("resource.compareoptions: ignoreResourceStatusField has no effect; a status never counts".to_owned());
+    }
+    if customizations.has_known_type_fields() {
+        said.push("knownTypeFields has no effect; what fields mean is what the API server makes of them".to_owned());
+    }
+    said.into_iter().map(|said| format!("ConfigMap argocd-cm: {said}")).collect()
 }
 
 /// What a project asks in vain.

@@ -148,6 +148,12 @@ fn problems(subject: &Subject, observed: &Observed) -> Vec<(&'static str, String
     if !subject.valid.remarks.is_empty() {
         by_type.insert(UNSUPPORTED, subject.valid.remarks.clone());
     }
+    let judge = observed.judge();
+    let live = observed.comparison.resources.iter().map(|resource| &resource.key);
+    let failures = live.filter_map(|key| Some(format!("failed to get the health of {key}: {}", judge.failure(key)?)));
+    for failure in failures {
+        by_type.entry("ComparisonError").or_default().push(failure);
+    }
     for problem in &observed.targets.problems {
         by_type.entry(problem.condition()).or_default().push(problem.to_string());
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
 use mainstay_api::argoproj::{Automated, OperationState, Source};
 use mainstay_apimachinery::{GroupVersionKind, yaml};
 use mainstay_gitops::plan::autosync::{self, Decision};
@@ -13,6 +14,7 @@ use mainstay_gitops::plan::key::Key;
 use mainstay_gitops::plan::options::SyncOptions;
 use mainstay_gitops::plan::order::Wave;
 use mainstay_gitops::plan::prune;
+use mainstay_gitops::plan::settings::Settings;
 use mainstay_gitops::plan::source::{self, Selection, SourceFile};
 use mainstay_gitops::plan::target::{self, Naming, Scopes, Targets};
 use mainstay_gitops::plan::tasks::{Scope, Tasks, tasks};
@@ -118,7 +120,8 @@ fn run(case: &Case) -> Value {
     let hooks = std::collections::BTreeMap::new();
     let scope = Scope { prune, keep: keep.as_deref(), only: &[], hooks: &hooks, options: &options };
     let (waves, kept) = show_tasks(&tasks(&comparison, &targets.by_key, &live, &scope, |_| false));
-    let judge = Judge { live: &live, reporting: &Reporting::default() };
+    let (reporting, settings) = (Reporting::default(), Settings::default());
+    let judge = Judge { live: &live, reporting: &reporting, settings: &settings, now: Timestamp::UNIX_EPOCH };
     json!({
         "problems": targets.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "sync": comparison.sync.to_string(),
@@ -141,7 +144,13 @@ fn render(case: &Case) -> Targets {
         problems.extend(parsed.problems);
     }
     let options = mainstay_gitops::plan::options::SyncOptions::default();
-    let naming = Naming { app: &case.app, namespace: &case.namespace, options: &options, permits: &|_| Ok(()) };
+    let naming = Naming {
+        app: &case.app,
+        namespace: &case.namespace,
+        options: &options,
+        permits: &|_| Ok(()),
+        excludes: &|_| false,
+    };
     let mut targets = target::targets(&manifests, &naming, &served(case));
     problems.append(&mut targets.problems);
     Targets { problems, ..targets }

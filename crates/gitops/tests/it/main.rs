@@ -18,6 +18,7 @@ mod pushes;
 mod rollback;
 mod scale;
 mod self_heal;
+mod settings;
 mod several_sources;
 mod sync_options;
 mod sync_waves;
