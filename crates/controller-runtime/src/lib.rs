@@ -18,6 +18,7 @@ pub mod mapper;
 pub mod probe;
 pub mod queue;
 pub mod recorder;
+pub mod served;
 mod watched;
 
 pub use api::{Api, ApplyOptions, DeleteOptions};
@@ -34,6 +35,7 @@ pub use mapper::{Mapper, Mapping};
 pub use probe::IdleProbe;
 pub use queue::WorkQueue;
 pub use recorder::{EventType, Note, Recorder};
+pub use served::{Served, served};
 pub use tokio_util::sync::CancellationToken;
 
 /// Namespace and name of an object; the namespace is empty for cluster-scoped kinds. The usual key of a queue.

@@ -2,15 +2,19 @@
 //! says an apply would do.
 //! It must not decide anything.
 
+mod capabilities;
 mod children;
 mod definitions;
 mod desired;
+mod helm;
 mod kustomize;
 mod live;
 mod overlay;
 mod predict;
+mod read;
 mod settings;
 
+pub(crate) use capabilities::Capabilities;
 pub(crate) use desired::{Ask, Seen, Sources};
 pub(crate) use live::{LiveViews, View, Wanted};
 pub(crate) use overlay::Overlay;
@@ -18,7 +22,7 @@ pub(crate) use predict::{Verdicts, predict};
 pub(crate) use settings::SettingsSource;
 
 use mainstay_apimachinery::GroupVersionKind;
-use mainstay_controller_runtime::{Class, Classify, api, mapper};
+use mainstay_controller_runtime::{Class, Classify, api, mapper, served};
 use mainstay_git as git;
 
 use crate::plan::glob::PatternError;
@@ -43,6 +47,13 @@ pub(crate) enum Error {
         #[source]
         source: mapper::Error,
     },
+    /// A cluster does not tell what it serves.
+    #[error("failed to ask cluster {cluster} what it serves")]
+    Serves {
+        cluster: String,
+        #[source]
+        source: served::Error,
+    },
     /// The live objects of a kind could not be listed in time.
     #[error("failed to list {gvk} of cluster {cluster} in time; it is tried again")]
     Unlisted { cluster: String, gvk: GroupVersionKind },
@@ -63,6 +74,7 @@ impl Classify for Error {
             Self::Source { .. } => Class::Wait,
             Self::Pattern(_) => Class::Terminal,
             Self::Discovery { source, .. } => source.class(),
+            Self::Serves { source, .. } => source.class(),
             Self::Unlisted { .. } | Self::Compare { .. } => Class::Retry,
         }
     }

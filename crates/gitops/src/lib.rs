@@ -24,6 +24,7 @@ pub mod plan;
 mod report;
 mod revisions;
 mod routes;
+pub mod seed;
 mod sync;
 pub mod validate;
 mod watch;
@@ -39,7 +40,7 @@ use mainstay_git::Repositories;
 
 pub use access::rules;
 use controller::Engine;
-use fetch::{LiveViews, SettingsSource, Sources};
+use fetch::{Capabilities, LiveViews, SettingsSource, Sources};
 use revisions::Revisions;
 use routes::Routes;
 use watch::Watcher;
@@ -136,13 +137,14 @@ pub async fn run(given: GitopsContext) {
         .watch(&applications, move |event| of_app.application(event))
         .watch(&projects, move |event| of_project.project(event))
         .watch(settings.informer(), move |event| of_settings.settings(event));
+    let entropy = seed::entropy(&control, &namespace).await;
     let engine = Arc::new(Engine {
         clusters,
         applications,
         projects,
         revisions,
         routes,
-        sources: Sources::new(repositories),
+        sources: Sources::new(repositories, Capabilities::new(queue.clone()), entropy),
         views: LiveViews::new(&namespace, queue, Arc::clone(&settings)),
         settings,
         recorder: Recorder::new(&control, MANAGER),

@@ -3,7 +3,9 @@
 
 pub mod autosync;
 pub mod compare;
+pub mod environment;
 pub mod health;
+pub mod helm;
 pub mod history;
 pub mod hook;
 pub mod images;

@@ -9,6 +9,7 @@ use mainstay_kustomize::Overrides;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::plan::helm::HelmOptions;
 use crate::plan::options::SyncOptions;
 use crate::plan::{project, vain};
 
@@ -187,8 +188,10 @@ fn check_source(place: &str, source: &Source) -> Result<(), Invalid> {
     if source.path.is_empty() && source.chart.is_empty() && source.reference.is_empty() {
         return refuse(format!("{place}.repoURL and either {place}.path or {place}.chart are required"));
     }
-    let tool =
-        [(!source.chart.is_empty(), "chart"), (source.helm.is_some(), "helm"), (source.plugin.is_some(), "plugin")];
+    let tool = [(!source.chart.is_empty(), "chart"), (source.plugin.is_some(), "plugin")];
+    if let Some(options) = &source.helm {
+        HelmOptions::deserialize(options).map_err(|error| Invalid(format!("failed to read {place}.helm: {error}")))?;
+    }
     if let Some(options) = &source.kustomize {
         Overrides::deserialize(options)
             .map_err(|error| Invalid(format!("failed to read {place}.kustomize: {error}")))?;
@@ -254,8 +257,8 @@ mod tests {
                 "both name and server",
             ),
             (
-                json!({"destination": destination, "source": {"repoURL": "r", "path": ".", "helm": {}}}),
-                "spec.source.helm is not supported yet",
+                json!({"destination": destination, "source": {"repoURL": "r", "path": ".", "helm": {"valueFiles": 1}}}),
+                "failed to read spec.source.helm: ",
             ),
             (json!({"destination": destination, "source": {"repoURL": 5}}), "failed to read spec: invalid type"),
         ] {

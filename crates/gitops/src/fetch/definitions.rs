@@ -69,6 +69,7 @@ fn is_made(crd: &Value) -> bool {
     object::label(crd, kro::OWNED) == Some("true")
 }
 
-fn crds() -> ApiResource {
+/// The CRD API.
+pub(super) fn crds() -> ApiResource {
     context::resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions")
 }

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use mainstay_api::argoproj::{AppProjectSpec, Destination, Source};
 use mainstay_controller_runtime::{Context, ObjectKey};
 use mainstay_git::{Repositories, Skipped, Tree};
-use mainstay_kustomize::FILE_NAMES;
+use mainstay_helm::Entropy;
 
-use super::Error;
-use super::kustomize::{self, Built};
+use super::read::{Content, Read, Reader};
+use super::{Capabilities, Error};
 use crate::cache::Cache;
 use crate::plan::options::SyncOptions;
 use crate::plan::problem::{Cause, Problem};
 use crate::plan::settings::Settings;
-use crate::plan::source::{self, Parsed, Selection, SourceFile, Tool};
+use crate::plan::source::{self, Parsed, Selection, SourceFile};
 use crate::plan::target::{self, Manifest, Mode, Naming, Scopes, Targets};
 use crate::plan::{key::Key, project};
 
@@ -28,6 +28,8 @@ const TARGETS_BUDGET: usize = 16 * 1024 * 1024;
 /// Reads sources, and remembers within bounds what it read.
 pub(crate) struct Sources {
     repositories: Repositories,
+    capabilities: Capabilities,
+    entropy: Entropy,
     parsed: Cache<(String, String), Arc<Parsed>>,
     targets: Cache<ObjectKey, (u64, Arc<Targets>)>,
 }
@@ -55,19 +57,21 @@ pub(crate) struct Seen {
 
 /// What is remembered of one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct SeenSource {
+pub(super) struct SeenSource {
     /// The commit last looked at.
-    sha: String,
+    pub(super) sha: String,
     /// The commit that last changed what is read, as far as it was seen.
-    revision: String,
+    pub(super) revision: String,
     /// Paths that were read, or looked for.
-    reads: Vec<String>,
+    pub(super) reads: Vec<String>,
     /// Their ids at that commit.
-    ids: Vec<Option<String>>,
+    pub(super) ids: Vec<Option<String>>,
     /// Of what was read.
-    fingerprint: u64,
+    pub(super) fingerprint: u64,
+    /// What the destination served, as a number, if the tool asked for that; else 0.
+    pub(super) served: u64,
     /// The tool that read it.
-    tool: &'static str,
+    pub(super) tool: &'static str,
 }
 
 /// Desired resources.
@@ -93,31 +97,17 @@ impl Seen {
     }
 }
 
-/// One source at a commit, read but not parsed.
-struct Read<'a> {
-    source: &'a Source,
-    content: Content,
-    seen: SeenSource,
-}
-
-/// What a source holds.
-enum Content {
-    /// Nothing of its own.
-    Nothing,
-    /// Files of plain manifests.
-    Files(Box<(Tree, Selection)>),
-    /// What a tool has made of it.
-    Built(Built),
-}
-
 impl Sources {
-    pub(crate) fn new(repositories: Repositories) -> Self {
-        Self { repositories, parsed: Cache::new(PARSED_BUDGET), targets: Cache::new(TARGETS_BUDGET) }
+    /// `entropy` is where random values in charts come from.
+    pub(crate) fn new(repositories: Repositories, capabilities: Capabilities, entropy: Entropy) -> Self {
+        let (parsed, targets) = (Cache::new(PARSED_BUDGET), Cache::new(TARGETS_BUDGET));
+        Self { repositories, capabilities, entropy, parsed, targets }
     }
 
     /// Forgets an application.
     pub(crate) fn forget(&self, app: &ObjectKey) {
         self.targets.forget(app);
+        self.capabilities.forget(app);
     }
 
     /// The desired resources at a commit of each source; `seen` is what an earlier look returned.
@@ -130,14 +120,13 @@ impl Sources {
         {
             return Ok(moved.desired(targets));
         }
-        let mut reads = Vec::new();
-        for (index, (source, sha)) in ask.sources.iter().zip(shas).enumerate() {
-            let mut read = self.read(ask, source, sha).await?;
+        let Self { repositories, capabilities, entropy, .. } = self;
+        let mut reads = Reader { repositories, capabilities, entropy, ask, shas }.all().await?;
+        for (index, read) in reads.iter_mut().enumerate() {
             let before = seen.and_then(|seen| seen.sources.get(index));
             if let Some(before) = before.filter(|before| before.fingerprint == read.seen.fingerprint) {
                 read.seen.revision.clone_from(&before.revision);
             }
-            reads.push(read);
         }
         let fingerprint = fingerprint(identity, &reads);
         let targets = match self.known(ask.app, fingerprint) {
@@ -152,6 +141,9 @@ impl Sources {
     async fn unchanged(&self, ask: &Ask<'_>, shas: &[String], seen: &Seen) -> Result<Option<Seen>, Error> {
         let mut moved = seen.clone();
         for ((source, sha), before) in ask.sources.iter().zip(shas).zip(&mut moved.sources) {
+            if before.served != 0 && self.served(ask) != Some(before.served) {
+                return Ok(None);
+            }
             if before.sha == *sha {
                 continue;
             }
@@ -161,6 +153,11 @@ impl Sources {
             before.sha.clone_from(sha);
         }
         Ok(Some(moved))
+    }
+
+    /// What the destination is known to serve, as a number.
+    fn served(&self, ask: &Ask<'_>) -> Option<u64> {
+        self.capabilities.known(&ask.cluster.cluster).map(|served| fingerprint_of(&*served))
     }
 
     /// Remembered targets; not those with unknown kinds, which may be served by now.
@@ -175,38 +172,6 @@ impl Sources {
         ids.map_err(|error| failed(source, sha, error))
     }
 
-    async fn read<'a>(&self, ask: &Ask<'_>, source: &'a Source, sha: &str) -> Result<Read<'a>, Error> {
-        let mut seen = SeenSource { sha: sha.to_owned(), revision: sha.to_owned(), ..SeenSource::default() };
-        if !source.has_manifests() {
-            return Ok(Read { source, content: Content::Nothing, seen });
-        }
-        let selection = Selection::new(source).map_err(Error::Pattern)?;
-        if self.tool(source, sha, selection.root()).await? == Tool::Kustomize {
-            let built = kustomize::build(&self.repositories, ask, (source, sha, selection.root())).await;
-            let built = built.map_err(|error| failed(source, sha, error))?;
-            seen.reads.clone_from(&built.reads);
-            seen.ids = self.ids(source, sha, &seen.reads).await?;
-            seen.fingerprint = fingerprint_of(&(&seen.reads, &seen.ids));
-            seen.tool = Tool::Kustomize.as_str();
-            return Ok(Read { source, content: Content::Built(built), seen });
-        }
-        let (url, root, wanted) = (&source.repo_url, selection.root().to_owned(), selection.clone());
-        let tree = self.repositories.tree_where(url, sha, &root, move |path| wanted.wants(path)).await;
-        let tree = tree.map_err(|error| failed(source, sha, error))?;
-        seen.reads = vec![root];
-        seen.ids = self.ids(source, sha, &seen.reads).await?;
-        seen.fingerprint = fingerprint_of_files(&tree);
-        seen.tool = Tool::Directory.as_str();
-        Ok(Read { source, content: Content::Files(Box::new((tree, selection))), seen })
-    }
-
-    async fn tool(&self, source: &Source, sha: &str, root: &str) -> Result<Tool, Error> {
-        let named = source.directory.is_some() || source.kustomize.is_some();
-        let files = FILE_NAMES.map(|name| if root.is_empty() { name.to_owned() } else { format!("{root}/{name}") });
-        let has = !named && self.ids(source, sha, &files).await?.iter().any(Option::is_some);
-        Ok(Tool::of(source, has))
-    }
-
     async fn targets(&self, ask: &Ask<'_>, reads: &[Read<'_>], fingerprint: u64) -> Result<Arc<Targets>, Error> {
         let (mut manifests, mut problems, mut bytes) = (Vec::new(), Vec::new(), 0);
         for read in reads {
@@ -215,7 +180,7 @@ impl Sources {
                 Content::Files(files) => {
                     let (tree, selection) = &**files;
                     let size: usize = tree.files.iter().map(|file| file.bytes.len()).sum();
-                    let (found, wrong) = self.manifests(read.source, tree, selection, size);
+                    let (found, wrong) = self.manifests(tree, selection, size);
                     manifests.extend(found);
                     problems.extend(wrong);
                     bytes += size;
@@ -245,20 +210,8 @@ impl Sources {
         Ok(targets)
     }
 
-    fn manifests(
-        &self,
-        source: &Source,
-        tree: &Tree,
-        selection: &Selection,
-        bytes: usize,
-    ) -> (Vec<Manifest>, Vec<Problem>) {
+    fn manifests(&self, tree: &Tree, selection: &Selection, bytes: usize) -> (Vec<Manifest>, Vec<Problem>) {
         if let Some(problem) = source::too_big(bytes, selection.root()) {
-            return (Vec::new(), vec![problem]);
-        }
-        let paths = tree.files.iter().map(|file| file.path.as_str());
-        if source.directory.is_none()
-            && let Some(problem) = source::other_tool(paths, selection.root())
-        {
             return (Vec::new(), vec![problem]);
         }
         let (mut manifests, mut problems) = (Vec::new(), Vec::new());
@@ -283,7 +236,7 @@ impl Sources {
     }
 }
 
-fn failed(read: &Source, sha: &str, source: mainstay_git::Error) -> Error {
+pub(super) fn failed(read: &Source, sha: &str, source: mainstay_git::Error) -> Error {
     let short = sha.get(..7).unwrap_or(sha);
     Error::Source { place: format!("path {:?} of {} at {short}", read.path, read.repo_url), source }
 }
@@ -331,19 +284,8 @@ fn fingerprint(identity: u64, reads: &[Read<'_>]) -> u64 {
     hasher.finish()
 }
 
-fn fingerprint_of(what: &impl Hash) -> u64 {
+pub(super) fn fingerprint_of(what: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     what.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn fingerprint_of_files(tree: &Tree) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for file in &tree.files {
-        (&file.path, &file.oid).hash(&mut hasher);
-    }
-    for skipped in &tree.skipped {
-        skipped.to_string().hash(&mut hasher);
-    }
     hasher.finish()
 }

@@ -1,15 +1,14 @@
 //! A source that is built by a kustomization.
 //! It must not know how a build works, nor what becomes of its objects.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mainstay_api::argoproj::Source;
-use mainstay_git::{Files, Repositories};
+use mainstay_git::Files;
 use mainstay_kustomize::Overrides;
 use serde::Deserialize;
 
-use super::Ask;
+use super::read::{Reader, environment};
 use crate::plan::problem::{Cause, Problem};
 use crate::plan::target::Manifest;
 
@@ -21,21 +20,22 @@ pub(super) struct Built {
     pub(super) problems: Vec<Problem>,
     /// Paths that were read or looked for.
     pub(super) reads: Vec<String>,
+    /// Paths in the repositories of other sources, by their place among the sources.
+    pub(super) elsewhere: Vec<(usize, String)>,
     /// What keeping it costs.
     pub(super) bytes: usize,
 }
 
 /// Builds the directory of a source at a commit.
 pub(super) async fn build(
-    repositories: &Repositories,
-    ask: &Ask<'_>,
+    reader: &Reader<'_>,
     (source, sha, root): (&Source, &str, &str),
 ) -> mainstay_git::Result<Built> {
     let options = source.kustomize.as_ref().and_then(|options| Overrides::deserialize(options).ok());
-    let overrides = options.unwrap_or_default().with_environment(environment(ask, source, sha));
+    let overrides = options.unwrap_or_default().with_environment(environment(reader.ask, source, sha));
     let directory = root.to_owned();
     let work = move |files: &Files<'_>| of_files(files, &directory, &overrides);
-    repositories.with_files(&source.repo_url, sha, work).await
+    reader.repositories.with_files(&source.repo_url, sha, work).await
 }
 
 struct InGit<'a, 'r>(&'a Files<'r>);
@@ -64,22 +64,5 @@ fn of_files(files: &Files<'_>, root: &str, overrides: &Overrides) -> Built {
         .map(|resource| Manifest { object: resource.object, file: resource.origin.into(), line: 0, anchor: None })
         .collect();
     let bytes = manifests.iter().map(|manifest| manifest.object.to_string().len()).sum();
-    Built { manifests, problems, reads: reads.into_iter().collect(), bytes }
-}
-
-/// What Argo CD calls the build environment.
-fn environment(ask: &Ask<'_>, source: &Source, sha: &str) -> BTreeMap<String, String> {
-    let short = |length: usize| sha.get(..length).unwrap_or(sha).to_owned();
-    let known = [
-        ("ARGOCD_APP_NAME", ask.app.name.clone()),
-        ("ARGOCD_APP_NAMESPACE", ask.destination.namespace.clone()),
-        ("ARGOCD_APP_PROJECT_NAME", ask.project.0.to_owned()),
-        ("ARGOCD_APP_REVISION", sha.to_owned()),
-        ("ARGOCD_APP_REVISION_SHORT", short(7)),
-        ("ARGOCD_APP_REVISION_SHORT_8", short(8)),
-        ("ARGOCD_APP_SOURCE_PATH", source.path.clone()),
-        ("ARGOCD_APP_SOURCE_REPO_URL", source.repo_url.clone()),
-        ("ARGOCD_APP_SOURCE_TARGET_REVISION", source.target_revision.clone()),
-    ];
-    known.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    Built { manifests, problems, reads: reads.into_iter().collect(), elsewhere: Vec::new(), bytes }
 }

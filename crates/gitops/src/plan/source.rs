@@ -102,16 +102,23 @@ pub enum Tool {
     Directory,
     /// It is built by its kustomization.
     Kustomize,
+    /// It is a Helm chart.
+    Helm,
 }
 
+/// The file that makes a directory a Helm chart.
+pub const CHART_FILE: &str = "Chart.yaml";
+
 impl Tool {
-    /// The tool for a source: the one it names, or the one that its directory is made for.
+    /// The tool that a source names, if it names one.
     #[must_use]
-    pub fn of(source: &Source, has_kustomization: bool) -> Self {
-        match (&source.directory, &source.kustomize) {
-            (_, Some(_)) => Self::Kustomize,
-            (None, None) if has_kustomization => Self::Kustomize,
-            _ => Self::Directory,
+    pub fn named(source: &Source) -> Option<Self> {
+        if source.helm.is_some() || !source.chart.is_empty() {
+            Some(Self::Helm)
+        } else if source.kustomize.is_some() {
+            Some(Self::Kustomize)
+        } else {
+            source.directory.as_ref().map(|_| Self::Directory)
         }
     }
 
@@ -121,21 +128,9 @@ impl Tool {
         match self {
             Self::Directory => "Directory",
             Self::Kustomize => "Kustomize",
+            Self::Helm => "Helm",
         }
     }
-}
-
-/// Why a directory cannot be rendered as plain manifests: files of a tool that is not supported yet.
-#[must_use]
-pub fn other_tool<'a>(paths: impl IntoIterator<Item = &'a str>, root: &str) -> Option<Problem> {
-    paths.into_iter().find_map(|path| {
-        let tool = match relative(path, root)? {
-            "Chart.yaml" => "Helm charts",
-            _ => return None,
-        };
-        let message = format!("{tool} are not supported yet; commit the rendered manifests, or set source.directory to read the files as they are");
-        Some(Problem::new(Cause::Unreadable, path, message))
-    })
 }
 
 /// Reads the manifests of one file.
@@ -298,12 +293,5 @@ mod tests {
     #[test]
     fn files_can_ask_to_be_skipped() {
         assert_eq!(parse(&file("# +argocd:skip-file-rendering\nfoo: {")), Parsed::default());
-    }
-
-    #[test]
-    fn tools_that_are_not_supported_say_so() {
-        let problem = other_tool(["a/Chart.yaml", "a/values.yaml"], "a").unwrap();
-        assert!(problem.to_string().starts_with("a/Chart.yaml: Helm charts are not supported yet"));
-        assert!(other_tool(["a/b/Chart.yaml"], "a").is_none());
     }
 }

@@ -7,6 +7,7 @@ mod broken_yaml;
 mod create_namespace;
 mod finalizer;
 mod golden;
+mod helm;
 mod hooks;
 mod instances;
 mod killed;

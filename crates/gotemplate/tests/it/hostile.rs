@@ -1,3 +1,5 @@
+//! Templates of an attacker end with an error.
+
 use mainstay_gotemplate::{Entropy, Environment, Limits, on_deep_stack};
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Functions against what Sprig gives.
+
 use serde_json::json;
 
 use crate::render;

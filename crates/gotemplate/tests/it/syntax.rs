@@ -1,3 +1,5 @@
+//! The language against what Go's implementation gives.
+
 use serde_json::json;
 
 use crate::render;

@@ -1,3 +1,5 @@
+//! YAML and JSON against what Go's libraries write.
+
 use mainstay_gotemplate::{Environment, Functions, Style, Templates, Value, to_go_json, to_go_yaml};
 use serde_json::Value as Json;
 

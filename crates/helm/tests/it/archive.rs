@@ -1,3 +1,5 @@
+//! Charts in archives, hostile ones among them.
+
 use std::io::Write;
 
 use flate2::Compression;

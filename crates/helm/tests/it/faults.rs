@@ -1,3 +1,5 @@
+//! What is wrong with a chart is told.
+
 use serde_json::{Value as Json, json};
 
 use crate::{files, rendered, small};

@@ -1,3 +1,5 @@
+//! A chart with all that charts have, against Helm's output.
+
 use serde_json::Value as Json;
 
 use crate::{files, here, rendered};

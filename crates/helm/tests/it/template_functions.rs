@@ -1,3 +1,5 @@
+//! Helm's own functions and objects against what Helm gives.
+
 use serde_json::json;
 
 use crate::{rendered, small};
