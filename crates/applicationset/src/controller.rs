@@ -10,13 +10,14 @@ use mainstay_apimachinery::object;
 use mainstay_controller_runtime::recorder::Note;
 use mainstay_controller_runtime::{Action, Class, Classify, Context, Informer, ObjectKey, Recorder};
 use mainstay_git::Repositories;
+use mainstay_gotemplate::Entropy;
 use serde_json::{Value, json};
 
 use crate::apply::Applications;
 use crate::fetch::{self, Outside};
 use crate::plan::changes::{self, Changes};
 use crate::plan::rolling::{self, Member, Rollout};
-use crate::plan::{self, FastTemplate, budget, template};
+use crate::plan::{self, Dialect, FastTemplate, GoTemplate, budget, template};
 use crate::report::{self, Findings, Problem};
 use crate::revisions::Revisions;
 use crate::{Clusters, apply, deletion, validate};
@@ -181,10 +182,20 @@ impl Engine {
             namespace,
             name: object::name(set),
         };
-        let mut desired = plan::Engine { sources: &outside, dialect: &FastTemplate }.applications(&spec).await?;
+        let dialect = self.dialect(set, &spec)?;
+        let mut desired = plan::Engine { sources: &outside, dialect: &*dialect }.applications(&spec).await?;
         desired.iter_mut().for_each(|application| template::finish(application, &spec, namespace));
         template::check_names(&desired)?;
         Ok((spec, desired))
+    }
+
+    /// What the set's templates are written in.
+    fn dialect(&self, set: &Value, spec: &ApplicationSetSpec) -> Result<Box<dyn Dialect>, plan::Error> {
+        if !spec.go_template {
+            return Ok(Box::new(FastTemplate));
+        }
+        let entropy = Entropy::default().of(object::uid(set));
+        Ok(Box::new(GoTemplate::new(&spec.go_template_options, self.control.clock.now(), entropy)?))
     }
 
     /// Reports a set that nothing can be generated of. What is live stays as it is.

@@ -6,6 +6,7 @@ pub mod changes;
 pub mod dialect;
 mod generators;
 pub mod glob;
+pub mod gotemplate;
 pub mod params;
 pub mod rolling;
 pub mod sources;
@@ -17,6 +18,7 @@ use mainstay_api::argoproj::ApplicationSetSpec;
 use serde_json::Value;
 
 pub use dialect::{Dialect, FastTemplate};
+pub use gotemplate::GoTemplate;
 pub use params::Params;
 pub use sources::{Cluster, SourceError, Sources};
 
@@ -72,7 +74,8 @@ impl Engine<'_> {
             let own = generators::body(generator)?.get("template").cloned().unwrap_or_default();
             let merged = template::merge(&own, &spec.template);
             for params in generators::params(self, generator, 0).await? {
-                applications.push(template::render(self.dialect, &merged, &params)?);
+                let application = template::render(self.dialect, &merged, &params)?;
+                applications.push(template::patched(self.dialect, application, &spec.template_patch, &params)?);
             }
             if applications.len() > MAX_SETS {
                 return Err(Error::invalid(format!(

@@ -15,14 +15,6 @@ pub fn set(set: &Value) -> Result<ApplicationSetSpec, Error> {
     let spec = set.get("spec").cloned().unwrap_or_default();
     let spec: ApplicationSetSpec =
         serde_json::from_value(spec).map_err(|error| Error::invalid(format!("failed to read spec: {error}")))?;
-    if spec.go_template {
-        return Err(Error::invalid("goTemplate is not supported by Mainstay yet; write {{param}} without goTemplate"));
-    }
-    if !spec.template_patch.is_empty() {
-        return Err(Error::invalid(
-            "templatePatch needs goTemplate, which is not supported by Mainstay yet; remove it",
-        ));
-    }
     if spec.ignore_application_differences.iter().any(|rule| !rule.jq_path_expressions.is_empty()) {
         return Err(Error::invalid(
             "ignoreApplicationDifferences with jqPathExpressions is not supported; write jsonPointers",

@@ -131,18 +131,24 @@ impl<'a> Machine<'a> {
     fn run(&mut self, name: &str, tree: Rc<Tree>, data: Value) -> Result<(), Error> {
         let without_data = matches!(data, Value::Nil);
         let frame = Frame { name: name.into(), tree: Rc::clone(&tree), without_data };
-        let limit = self.environment.limits.depth;
-        if self.depth >= limit {
-            return Err(self.error(0, &name, format!("templates are nested more than {limit} levels deep")));
-        }
+        self.go_deeper(0, &name)?;
         let outer = std::mem::replace(&mut self.frame, frame);
         let variables = std::mem::replace(&mut self.variables, vec![("$".to_owned(), data.clone())]);
-        self.depth += 1;
         let result = self.walk_all(&data, &tree.body);
         self.depth -= 1;
         self.variables = variables;
         self.frame = outer;
         result.map(drop)
+    }
+
+    /// Counts a level; whoever calls counts it down again.
+    fn go_deeper(&mut self, at: usize, shown: &dyn Display) -> Result<(), Error> {
+        let limit = self.environment.limits.depth;
+        if self.depth >= limit {
+            return Err(self.error(at, shown, format!("nested more than {limit} levels deep")));
+        }
+        self.depth += 1;
+        Ok(())
     }
 
     fn walk_all(&mut self, dot: &Value, nodes: &[Node]) -> Result<Flow, Error> {
@@ -177,11 +183,13 @@ impl<'a> Machine<'a> {
     fn branch(&mut self, dot: &Value, branch: &Branch, moves: bool) -> Result<Flow, Error> {
         let known = self.variables.len();
         let value = self.pipe(dot, &branch.pipe)?;
+        self.go_deeper(branch.pipe.at, &branch.pipe)?;
         let flow = match (value.is_true(), moves) {
             (true, true) => self.walk_all(&value, &branch.then),
             (true, false) => self.walk_all(dot, &branch.then),
             (false, _) => self.walk_all(dot, &branch.otherwise),
         };
+        self.depth -= 1;
         self.variables.truncate(known);
         flow
     }

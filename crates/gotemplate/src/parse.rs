@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::lex::{Kind, Token, lex, place};
 
 /// How deep blocks and parentheses may be nested.
-const NESTING_LIMIT: usize = 400;
+const NESTING_LIMIT: usize = 100;
 /// How long a template may be, in bytes.
 const TEXT_LIMIT: usize = 16 * 1024 * 1024;
 

@@ -32,14 +32,22 @@ pub struct Limits {
     pub steps: u64,
     /// Bytes of text, also of texts that are only looked at.
     pub output: usize,
-    /// Templates within templates.
+    /// Blocks, parentheses and templates within each other.
     pub depth: usize,
 }
 
+impl Limits {
+    /// What a thread's usual stack of 2 MiB bears.
+    #[must_use]
+    pub fn shallow() -> Self {
+        Self { steps: 2_000_000, output: 4 * 1024 * 1024, depth: 150 }
+    }
+}
+
 impl Default for Limits {
-    /// Far above what the largest charts need.
+    /// Far above what the largest charts need; for [`crate::on_deep_stack`].
     fn default() -> Self {
-        Self { steps: 20_000_000, output: 64 * 1024 * 1024, depth: 300 }
+        Self { steps: 20_000_000, output: 64 * 1024 * 1024, depth: 3000 }
     }
 }
 

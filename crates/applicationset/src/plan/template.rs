@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use mainstay_api::argoproj::{self, ApplicationSetSpec};
-use mainstay_apimachinery::object;
+use mainstay_apimachinery::{object, yaml};
 use serde_json::{Map, Value, json};
 
 use super::{Dialect, Error, Params, dialect, params};
@@ -25,6 +25,36 @@ pub fn render(dialect: &dyn Dialect, template: &Value, params: &Params) -> Resul
     let mut application = json!({"apiVersion": argoproj::API_VERSION, "kind": "Application"});
     for part in ["metadata", "spec"] {
         application[part] = dialect::value(dialect, template.get(part).unwrap_or(&json!({})), params)?;
+    }
+    Ok(application)
+}
+
+/// An Application with the set's `templatePatch` laid over it. As upstream's strategic merge for Applications: maps are
+/// merged, `null` removes, finalizers are joined, and all other lists replaced.
+///
+/// # Errors
+/// When the patch cannot be rendered or read, or changes the project.
+pub fn patched(dialect: &dyn Dialect, mut application: Value, patch: &str, params: &Params) -> Result<Value, Error> {
+    if patch.trim().is_empty() {
+        return Ok(application);
+    }
+    let text = dialect.text(patch, params)?;
+    let wrong = |why: String| Error::invalid(format!("templatePatch: {why}"));
+    if text.trim().is_empty() {
+        return Ok(application);
+    }
+    let patch = yaml::parse_one(&text).map_err(|error| wrong(error.to_string()))?.value;
+    if !patch.is_object() {
+        return Err(wrong("it must render to a map".to_owned()));
+    }
+    let before: Vec<String> = object::finalizers(&application).map(str::to_owned).collect();
+    let project = application["spec"]["project"].clone();
+    json_patch::merge(&mut application, &patch);
+    if application["spec"]["project"] != project {
+        return Err(wrong("it must not change spec.project; set it in the template".to_owned()));
+    }
+    if patch.pointer("/metadata/finalizers").is_some_and(Value::is_array) {
+        before.iter().for_each(|finalizer| object::add_finalizer(&mut application, finalizer));
     }
     Ok(application)
 }
@@ -80,6 +110,25 @@ mod tests {
         let application = render(&FastTemplate, &merge(&own, &base), &params).unwrap();
         assert_eq!(application["spec"], json!({"project": "p", "source": {"path": "own", "repoURL": "r"}}));
         assert_eq!(application["metadata"]["name"], "a");
+    }
+
+    #[test]
+    fn a_patch_is_rendered_and_laid_over() {
+        let application = || {
+            json!({
+            "metadata": {"name": "a", "finalizers": ["x"]},
+            "spec": {"project": "p", "source": {"path": "b"}, "info": [1]}})
+        };
+        let params = json!({"n": "1"}).as_object().unwrap().clone();
+        let patched = |patch: &str| patched(&FastTemplate, application(), patch, &params);
+        let patch = "metadata: {finalizers: [z]}\nspec: {source: {path: null, chart: c-{{n}}}, info: [2]}\n";
+        let expected = json!({
+            "metadata": {"name": "a", "finalizers": ["z", "x"]},
+            "spec": {"project": "p", "source": {"chart": "c-1"}, "info": [2]}});
+        assert_eq!(patched(patch).unwrap(), expected);
+        assert_eq!(patched(" ").unwrap(), application());
+        assert!(patched("spec: {project: other}").unwrap_err().to_string().contains("must not change spec.project"));
+        assert!(patched("[1]").unwrap_err().to_string().contains("must render to a map"));
     }
 
     #[test]

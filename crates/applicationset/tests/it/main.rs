@@ -6,6 +6,7 @@ mod budget;
 mod cluster_addons;
 mod decision;
 mod gitops_bridge;
+mod go_templates;
 mod lab;
 mod plugin;
 mod policies;

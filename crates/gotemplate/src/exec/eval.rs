@@ -85,7 +85,12 @@ impl Machine<'_> {
             WordKind::Int(number, _) => Value::Int(*number),
             WordKind::Float(number, _) => Value::Float(*number),
             WordKind::Str(text) => Value::from(text.as_str()),
-            WordKind::Pipe(pipe) => self.pipe(dot, pipe)?,
+            WordKind::Pipe(pipe) => {
+                self.go_deeper(pipe.at, pipe)?;
+                let value = self.pipe(dot, pipe);
+                self.depth -= 1;
+                value?
+            }
             WordKind::Variable(name, fields) if fields.is_empty() => self.variable(name),
             WordKind::Variable(name, fields) => self.fields(dot, (word, self.variable(name), fields), &[], None)?,
             WordKind::Field(fields) => self.fields(dot, (word, dot.clone(), fields), &[], None)?,

@@ -14,7 +14,9 @@ impl Machine<'_> {
             let fresh = branch.pipe.variables.iter().map(|name| (name.clone(), value.clone()));
             self.variables.extend(fresh);
         }
+        self.go_deeper(branch.pipe.at, &branch.pipe)?;
         let flow = self.each(dot, value, branch);
+        self.depth -= 1;
         self.variables.truncate(known);
         flow
     }
