@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mainstay_api::argoproj::{self, ApplicationStatus, OperationState, SyncStatus};
+use mainstay_api::argoproj::{self, ApplicationStatus, OperationState, Source, SyncStatus};
 use mainstay_apimachinery::object;
 use mainstay_controller_runtime::{Action, Class, Classify, Context, Informer, ObjectKey, Recorder};
 use mainstay_git::Commit;
@@ -437,7 +437,12 @@ fn when_next(put_off: Option<Duration>) -> Action {
 /// What is asked of the repository of each source.
 fn asked(subject: &Subject, revisions: &[String]) -> Vec<Asked> {
     let sources = subject.valid.sources.iter().zip(revisions);
-    sources.map(|(source, revision)| Asked { url: source.repo_url.clone(), revision: revision.clone() }).collect()
+    let asked = |(source, revision): (&Source, &String)| Asked {
+        url: source.repo_url.clone(),
+        chart: source.chart.clone(),
+        revision: revision.clone(),
+    };
+    sources.map(asked).collect()
 }
 
 /// A look has been taken: the refresh annotation has done its work.

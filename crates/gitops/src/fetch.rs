@@ -23,9 +23,9 @@ pub(crate) use settings::SettingsSource;
 
 use mainstay_apimachinery::GroupVersionKind;
 use mainstay_controller_runtime::{Class, Classify, api, mapper, served};
-use mainstay_git as git;
 
 use crate::plan::glob::PatternError;
+use crate::revisions;
 
 /// Something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub(crate) enum Error {
     Source {
         place: String,
         #[source]
-        source: git::Error,
+        source: revisions::Error,
     },
     /// An include or exclude pattern cannot be read.
     #[error("failed to read spec.source.directory")]
@@ -69,7 +69,7 @@ pub(crate) enum Error {
 impl Classify for Error {
     fn class(&self) -> Class {
         match self {
-            Self::Source { source, .. } if source.class() == git::Class::Retry => Class::Retry,
+            Self::Source { source, .. } if source.is_transient() => Class::Retry,
             // A push or a poll wakes the application when the repository is repaired.
             Self::Source { .. } => Class::Wait,
             Self::Pattern(_) => Class::Terminal,

@@ -35,6 +35,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use mainstay_api::argoproj;
+use mainstay_charts::ChartRepositories;
 use mainstay_controller_runtime::{Context, Controller, Recorder, context};
 use mainstay_git::Repositories;
 
@@ -116,12 +117,13 @@ impl GitopsContext {
 /// Runs until the control cluster's context shuts down. The CRDs of [`argoproj`] must be served.
 pub async fn run(given: GitopsContext) {
     let GitopsContext { control, clusters, repositories, pushes, namespace, concurrency, poll_interval } = given;
+    let charts = ChartRepositories::new();
     let resource = |kind, plural| context::resource(argoproj::GROUP, argoproj::VERSION, kind, plural);
     let applications = control.informers.informer(&resource("Application", "applications"));
     let projects = control.informers.informer(&resource("AppProject", "appprojects"));
     let controller = Controller::new("gitops", &control).concurrency(concurrency);
     let queue = controller.queue();
-    let revisions = Arc::new(Revisions::new(repositories.clone()));
+    let revisions = Arc::new(Revisions::new(repositories.clone(), charts.clone()));
     let routes = Arc::new(Routes::default());
     let settings = Arc::new(SettingsSource::new(&control, &namespace));
     let watcher = Watcher::new(
@@ -144,7 +146,7 @@ pub async fn run(given: GitopsContext) {
         projects,
         revisions,
         routes,
-        sources: Sources::new(repositories, Capabilities::new(queue.clone()), entropy),
+        sources: Sources::new((repositories, charts), Capabilities::new(queue.clone()), entropy),
         views: LiveViews::new(&namespace, queue, Arc::clone(&settings)),
         settings,
         recorder: Recorder::new(&control, MANAGER),

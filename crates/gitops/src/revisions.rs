@@ -5,13 +5,38 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mainstay_git::{Commit, Error, Repositories};
+use jiff::Timestamp;
+use mainstay_charts::{ChartRepositories, Source};
+use mainstay_git::{Author, Commit, Repositories};
 
 /// A revision of a repository, as an application asks for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Asked {
     pub(crate) url: String,
+    /// The chart, if this is a repository of charts; its versions are the revisions.
+    pub(crate) chart: String,
     pub(crate) revision: String,
+}
+
+/// A revision cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Of a git repository.
+    #[error(transparent)]
+    Git(#[from] mainstay_git::Error),
+    /// Of a chart.
+    #[error(transparent)]
+    Chart(#[from] mainstay_charts::Error),
+}
+
+impl Error {
+    /// Whether trying again may help without anybody changing anything.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Git(error) => error.class() == mainstay_git::Class::Retry,
+            Self::Chart(error) => error.is_transient(),
+        }
+    }
 }
 
 /// A revision that means another commit than before.
@@ -27,6 +52,7 @@ pub(crate) struct Moved {
 /// The known meanings.
 pub(crate) struct Revisions {
     repositories: Repositories,
+    charts: ChartRepositories,
     known: Mutex<BTreeMap<Asked, Arc<Commit>>>,
     /// Grows when something may have moved: an answer asked for before that is used once but not kept.
     epoch: AtomicU64,
@@ -35,9 +61,10 @@ pub(crate) struct Revisions {
 }
 
 impl Revisions {
-    pub(crate) fn new(repositories: Repositories) -> Self {
+    pub(crate) fn new(repositories: Repositories, charts: ChartRepositories) -> Self {
         Self {
             repositories,
+            charts,
             known: Mutex::default(),
             epoch: AtomicU64::default(),
             refreshing: tokio::sync::Mutex::default(),
@@ -54,12 +81,28 @@ impl Revisions {
             return Ok(Arc::clone(commit));
         }
         let epoch = self.epoch.load(Ordering::SeqCst);
-        let commit = Arc::new(self.repositories.resolve(&asked.url, &asked.revision).await?);
+        let commit = Arc::new(self.ask(asked).await?);
         let mut known = self.known();
         if epoch == self.epoch.load(Ordering::SeqCst) {
             known.insert(asked.clone(), Arc::clone(&commit));
         }
         Ok(commit)
+    }
+
+    async fn ask(&self, asked: &Asked) -> Result<Commit, Error> {
+        if asked.chart.is_empty() {
+            return Ok(self.repositories.resolve(&asked.url, &asked.revision).await?);
+        }
+        let source = Source { repository: &asked.url, chart: &asked.chart, credentials: None };
+        let wanted = if asked.revision == "HEAD" { "" } else { &asked.revision };
+        let version = self.charts.resolve(&source, wanted).await?;
+        Ok(Commit {
+            message: format!("chart {} {version}", asked.chart),
+            sha: version,
+            author: Author::new(asked.url.as_str(), ""),
+            time: Timestamp::UNIX_EPOCH,
+            parents: Vec::new(),
+        })
     }
 
     /// Whether a meaning is known.
@@ -97,14 +140,14 @@ impl Revisions {
             if is_full_sha(&asked.revision) {
                 continue;
             }
-            match self.repositories.resolve(&asked.url, &asked.revision).await {
+            match self.ask(&asked).await {
                 Ok(commit) if commit.sha == from => {}
                 Ok(commit) => {
                     let to = commit.sha.clone();
                     self.known().insert(asked.clone(), Arc::new(commit));
                     moved.push(Moved { asked, from, to: Some(to) });
                 }
-                Err(error) if error.class() == mainstay_git::Class::Retry => {
+                Err(error) if error.is_transient() => {
                     tracing::warn!(url = asked.url, error = %mainstay_telemetry::chain(&error), "failed to poll repository");
                 }
                 Err(_) => {

@@ -124,7 +124,8 @@ fn route(app: &Value) -> Route {
         let revision = pinned.map_or(source.revision(), String::as_str).to_owned();
         // Without such a block the files decide which tool reads them.
         let selection = source.directory.as_ref().and_then(|_| Selection::new(source).ok());
-        Followed { asked: Asked { url: source.repo_url.clone(), revision }, reads: None, selection }
+        let asked = Asked { url: source.repo_url.clone(), chart: source.chart.clone(), revision };
+        Followed { asked, reads: None, selection }
     };
     let project = if spec.project.is_empty() { "default" } else { &spec.project };
     Route { project: project.to_owned(), sources: sources.iter().enumerate().map(followed).collect() }
@@ -164,7 +165,7 @@ mod tests {
             routes.learn(&ObjectKey::of(&app), vec![vec![path]]);
         }
         assert!(routes.applied(&app("new", "new", "")), "nothing is known of it yet");
-        let asked = Asked { url: "http://git/apps.git".into(), revision: "HEAD".into() };
+        let asked = Asked { url: "http://git/apps.git".into(), chart: String::new(), revision: "HEAD".into() };
         let names = |changed: &[&str]| {
             let changed: Vec<String> = changed.iter().map(|path| (*path).to_owned()).collect();
             routes.concerned(&asked, &changed).into_iter().map(|key| key.name).collect::<Vec<_>>()

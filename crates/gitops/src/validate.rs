@@ -188,7 +188,6 @@ fn check_source(place: &str, source: &Source) -> Result<(), Invalid> {
     if source.path.is_empty() && source.chart.is_empty() && source.reference.is_empty() {
         return refuse(format!("{place}.repoURL and either {place}.path or {place}.chart are required"));
     }
-    let tool = [(!source.chart.is_empty(), "chart"), (source.plugin.is_some(), "plugin")];
     if let Some(options) = &source.helm {
         HelmOptions::deserialize(options).map_err(|error| Invalid(format!("failed to read {place}.helm: {error}")))?;
     }
@@ -196,10 +195,10 @@ fn check_source(place: &str, source: &Source) -> Result<(), Invalid> {
         Overrides::deserialize(options)
             .map_err(|error| Invalid(format!("failed to read {place}.kustomize: {error}")))?;
     }
-    match tool.iter().find(|(used, _)| *used) {
-        Some((_, field)) => refuse(format!("{place}.{field} is not supported yet; commit the rendered manifests")),
-        None => Ok(()),
+    if source.plugin.is_some() {
+        return refuse(format!("{place}.plugin is not supported yet; commit the rendered manifests"));
     }
+    Ok(())
 }
 
 fn destination(destination: &Destination) -> Result<(), Invalid> {

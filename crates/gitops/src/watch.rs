@@ -102,6 +102,9 @@ impl Watcher {
 
     async fn concerned(&self, moved: &Moved) -> Vec<ObjectKey> {
         let Some(to) = &moved.to else { return Vec::new() };
+        if !moved.asked.chart.is_empty() {
+            return self.followers(moved);
+        }
         match self.repositories.changed_paths(&moved.asked.url, &moved.from, to).await {
             Ok(changed) => {
                 let paths: Vec<String> = changed.into_iter().map(|changed| changed.path).collect();
@@ -110,9 +113,14 @@ impl Watcher {
             Err(error) => {
                 // Such as after a forced push that dropped the old commit: everybody looks.
                 tracing::debug!(url = moved.asked.url, error = %chain(&error), "failed to tell what changed");
-                let of = self.routes.of_repository(&moved.asked.url).into_iter();
-                of.filter(|(_, asked)| *asked == moved.asked).map(|(key, _)| key).collect()
+                self.followers(moved)
             }
         }
+    }
+
+    /// All applications that follow a revision, whatever they read of it.
+    fn followers(&self, moved: &Moved) -> Vec<ObjectKey> {
+        let of = self.routes.of_repository(&moved.asked.url).into_iter();
+        of.filter(|(_, asked)| *asked == moved.asked).map(|(key, _)| key).collect()
     }
 }

@@ -12,8 +12,11 @@ const TOTAL_LIMIT: u64 = 100 * 1024 * 1024;
 const FILE_LIMIT: u64 = 20 * 1024 * 1024;
 const COUNT_LIMIT: usize = 20_000;
 
-/// The files of an archive, without the directory that all of them are in.
-pub(crate) fn files(bytes: &[u8]) -> Result<Vec<File>, Error> {
+/// The files of a chart's `.tgz` archive, by their paths from the one directory that all of them are in.
+///
+/// # Errors
+/// When it is no such archive, or too large, or holds paths that leave the directory.
+pub fn files(bytes: &[u8]) -> Result<Vec<File>, Error> {
     let bad = |error: std::io::Error| Error::Archive(error.to_string());
     let unpacked = GzDecoder::new(bytes).take(TOTAL_LIMIT + 1);
     let mut archive = tar::Archive::new(unpacked);

@@ -22,6 +22,7 @@ mod schema;
 mod strvals;
 mod toml;
 
+pub use archive::files as unpack;
 pub use capabilities::Capabilities;
 pub use chart::{Chart, Dependency, File, Maintainer, Metadata};
 pub use coalesce::overlay;

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use crate::provider::shortened;
 use crate::{Error, Provider};
@@ -112,10 +112,13 @@ mod tests {
     #[test]
     fn reasons_are_short_and_say_where() {
         let long = format!("{{\n\"a\": \"{}\"}}", "ä".repeat(1000));
-        let read = |body: &str| read::<std::collections::BTreeMap<String, u8>>(Provider::GitHub, "push", body.as_bytes());
+        let read =
+            |body: &str| read::<std::collections::BTreeMap<String, u8>>(Provider::GitHub, "push", body.as_bytes());
         let Err(Error::Malformed { why, .. }) = read(&long) else { panic!("a text is no number") };
         assert!(why.starts_with("line 2 column ") && why.len() < MAX_REASON + 5, "{why}");
-        for (body, said) in [("", "empty"), (" \n", "empty"), ("[1]", "no JSON object"), ("\u{feff}{}", "no JSON object")] {
+        for (body, said) in
+            [("", "empty"), (" \n", "empty"), ("[1]", "no JSON object"), ("\u{feff}{}", "no JSON object")]
+        {
             assert!(read(body).is_err_and(|error| error.to_string().contains(said)), "{body:?}");
         }
     }

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use mainstay_api::argoproj::{AppProjectSpec, Destination, Source};
+use mainstay_charts::ChartRepositories;
 use mainstay_controller_runtime::{Context, ObjectKey};
 use mainstay_git::{Repositories, Skipped, Tree};
 use mainstay_helm::Entropy;
@@ -19,6 +20,7 @@ use crate::plan::settings::Settings;
 use crate::plan::source::{self, Parsed, Selection, SourceFile};
 use crate::plan::target::{self, Manifest, Mode, Naming, Scopes, Targets};
 use crate::plan::{key::Key, project};
+use crate::revisions;
 
 /// Bytes of YAML whose parsed form is kept, over all applications: an app of apps over 1000 directories fits.
 const PARSED_BUDGET: usize = 16 * 1024 * 1024;
@@ -28,6 +30,7 @@ const TARGETS_BUDGET: usize = 16 * 1024 * 1024;
 /// Reads sources, and remembers within bounds what it read.
 pub(crate) struct Sources {
     repositories: Repositories,
+    charts: ChartRepositories,
     capabilities: Capabilities,
     entropy: Entropy,
     parsed: Cache<(String, String), Arc<Parsed>>,
@@ -99,9 +102,13 @@ impl Seen {
 
 impl Sources {
     /// `entropy` is where random values in charts come from.
-    pub(crate) fn new(repositories: Repositories, capabilities: Capabilities, entropy: Entropy) -> Self {
+    pub(crate) fn new(
+        (repositories, charts): (Repositories, ChartRepositories),
+        capabilities: Capabilities,
+        entropy: Entropy,
+    ) -> Self {
         let (parsed, targets) = (Cache::new(PARSED_BUDGET), Cache::new(TARGETS_BUDGET));
-        Self { repositories, capabilities, entropy, parsed, targets }
+        Self { repositories, charts, capabilities, entropy, parsed, targets }
     }
 
     /// Forgets an application.
@@ -120,8 +127,8 @@ impl Sources {
         {
             return Ok(moved.desired(targets));
         }
-        let Self { repositories, capabilities, entropy, .. } = self;
-        let mut reads = Reader { repositories, capabilities, entropy, ask, shas }.all().await?;
+        let Self { repositories, charts, capabilities, entropy, .. } = self;
+        let mut reads = Reader { repositories, charts, capabilities, entropy, ask, shas }.all().await?;
         for (index, read) in reads.iter_mut().enumerate() {
             let before = seen.and_then(|seen| seen.sources.get(index));
             if let Some(before) = before.filter(|before| before.fingerprint == read.seen.fingerprint) {
@@ -146,6 +153,10 @@ impl Sources {
             }
             if before.sha == *sha {
                 continue;
+            }
+            // Another version of a chart is another chart.
+            if !source.chart.is_empty() {
+                return Ok(None);
             }
             if self.ids(source, sha, &before.reads).await? != before.ids {
                 return Ok(None);
@@ -236,9 +247,14 @@ impl Sources {
     }
 }
 
-pub(super) fn failed(read: &Source, sha: &str, source: mainstay_git::Error) -> Error {
+pub(super) fn failed(read: &Source, sha: &str, source: impl Into<revisions::Error>) -> Error {
+    let source = source.into();
     let short = sha.get(..7).unwrap_or(sha);
-    Error::Source { place: format!("path {:?} of {} at {short}", read.path, read.repo_url), source }
+    Error::Source { place: format!("{} of {} at {short}", named(read), read.repo_url), source }
+}
+
+fn named(source: &Source) -> String {
+    if source.chart.is_empty() { format!("path {:?}", source.path) } else { format!("chart {}", source.chart) }
 }
 
 fn skipped(skipped: &Skipped) -> Problem {

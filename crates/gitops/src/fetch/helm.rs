@@ -9,7 +9,7 @@ use mainstay_api::argoproj::{self, Source};
 use mainstay_apimachinery::object;
 use mainstay_controller_runtime::Served;
 use mainstay_git::{Repositories, Tree};
-use mainstay_helm::{Capabilities, Chart, Entropy, File, Options, Release, Rendered};
+use mainstay_helm::{Capabilities, Chart, Dependency, Entropy, File, Options, Release, Rendered};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -21,18 +21,25 @@ use crate::plan::helm::{HelmOptions, Place, place};
 use crate::plan::problem::{Cause, Problem};
 use crate::plan::source::{self, SourceFile};
 use crate::plan::target::Manifest;
+use crate::revisions;
 
 /// Why a chart cannot be rendered.
 enum Failure {
     /// In words, for whoever wrote it.
     Told(String),
-    /// The repository cannot be read.
-    Git(mainstay_git::Error),
+    /// A repository cannot be read.
+    Repository(revisions::Error),
 }
 
 impl From<mainstay_git::Error> for Failure {
     fn from(error: mainstay_git::Error) -> Self {
-        Self::Git(error)
+        Self::Repository(error.into())
+    }
+}
+
+impl From<mainstay_charts::Error> for Failure {
+    fn from(error: mainstay_charts::Error) -> Self {
+        Self::Repository(error.into())
     }
 }
 
@@ -60,14 +67,17 @@ pub(super) async fn build(
     reader: &Reader<'_>,
     (source, sha, root): (&Source, &str, &str),
     served: &Served,
-) -> mainstay_git::Result<Built> {
-    let mut looked = Looked { reads: vec![root.to_owned()], ..Looked::default() };
+) -> Result<Built, revisions::Error> {
+    let mut looked = Looked::default();
+    if source.chart.is_empty() {
+        looked.reads.push(root.to_owned());
+    }
     let work = Work { reader, source, sha, root, options: options(source) };
     let (manifests, problems) = match work.render(served, &mut looked).await {
         Ok(rendered) => work.manifests(rendered),
-        Err(Failure::Git(error)) => return Err(error),
+        Err(Failure::Repository(error)) => return Err(error),
         Err(Failure::Told(message)) => {
-            let origin = if root.is_empty() { "." } else { root };
+            let origin = [root, source.chart.as_str(), "."].into_iter().find(|part| !part.is_empty()).unwrap_or(".");
             (Vec::new(), vec![Problem::new(Cause::Unreadable, origin, format!("helm template: {message}"))])
         }
     };
@@ -97,8 +107,9 @@ impl Work<'_> {
 
     async fn render(&self, served: &Served, looked: &mut Looked) -> Result<Vec<Rendered>, Failure> {
         let environment = environment(self.reader.ask, self.source, self.sha);
-        let values = self.values(&environment, looked).await?;
-        let chart = self.chart(looked).await?;
+        let files = self.files().await?;
+        let values = self.values(&files, &environment, looked).await?;
+        let chart = self.chart(files, looked).await?;
         let options = self.rendering(served);
         let skip_crds = self.options.skip_crds;
         let render = move || mainstay_helm::render(chart, &values, &options);
@@ -108,22 +119,54 @@ impl Work<'_> {
         Ok(rendered)
     }
 
-    /// The chart with its local dependencies.
-    async fn chart(&self, looked: &mut Looked) -> Result<Chart, Failure> {
-        let mut chart = Chart::from_files(self.files(self.root).await?)?;
-        let missing: Vec<String> =
-            chart.missing_dependencies().iter().map(|missing| missing.repository.clone()).collect();
-        for repository in missing {
-            let Some(path) = repository.strip_prefix("file://") else { continue };
-            let Place { path, .. } = place(path, self.root, &BTreeMap::new())?;
-            looked.reads.push(path.clone());
-            chart.dependencies.push(Chart::from_files(self.files(&path).await?)?);
+    /// The files of the chart itself.
+    async fn files(&self) -> Result<Vec<File>, Failure> {
+        if self.source.chart.is_empty() {
+            return self.directory(self.root).await;
+        }
+        let source =
+            mainstay_charts::Source { repository: &self.source.repo_url, chart: &self.source.chart, credentials: None };
+        let archive = self.reader.charts.archive(&source, self.sha).await?;
+        Ok(mainstay_helm::unpack(&archive)?)
+    }
+
+    /// The chart with the dependencies that it does not bring along.
+    async fn chart(&self, files: Vec<File>, looked: &mut Looked) -> Result<Chart, Failure> {
+        let mut chart = Chart::from_files(files)?;
+        let missing: Vec<Dependency> = chart.missing_dependencies().into_iter().cloned().collect();
+        for dependency in missing {
+            let found = self.dependency(&dependency, &chart, looked).await?;
+            chart.dependencies.extend(found);
         }
         Ok(chart)
     }
 
+    /// A dependency: of the same repository, or from where it is published. As `helm dependency build`, the version is
+    /// the one in `Chart.lock` if there is one.
+    async fn dependency(
+        &self,
+        wanted: &Dependency,
+        chart: &Chart,
+        looked: &mut Looked,
+    ) -> Result<Option<Chart>, Failure> {
+        if let Some(path) = wanted.repository.strip_prefix("file://") {
+            let Place { path, .. } = place(path, self.root, &BTreeMap::new())?;
+            looked.reads.push(path.clone());
+            return Ok(Some(Chart::from_files(self.directory(&path).await?)?));
+        }
+        if !["https://", "http://", "oci://"].iter().any(|scheme| wanted.repository.starts_with(scheme)) {
+            // Rendering tells that it is missing.
+            return Ok(None);
+        }
+        let locked = chart.lock.iter().find(|locked| locked.name == wanted.name);
+        let version = locked.map_or(&wanted.version, |locked| &locked.version);
+        let source = mainstay_charts::Source { repository: &wanted.repository, chart: &wanted.name, credentials: None };
+        let version = self.reader.charts.resolve(&source, version).await?;
+        Ok(Some(Chart::from_archive(&self.reader.charts.archive(&source, &version).await?)?))
+    }
+
     /// The files below a directory, by their paths from there.
-    async fn files(&self, directory: &str) -> Result<Vec<File>, Failure> {
+    async fn directory(&self, directory: &str) -> Result<Vec<File>, Failure> {
         let Tree { files, skipped, .. } = self.repositories().tree(&self.source.repo_url, self.sha, directory).await?;
         if let Some(skipped) = skipped.first() {
             return Err(Failure::Told(format!("{skipped}; replace it by the file itself")));
@@ -136,12 +179,13 @@ impl Work<'_> {
 
     async fn values(
         &self,
+        chart: &[File],
         environment: &BTreeMap<String, String>,
         looked: &mut Looked,
     ) -> Result<Map<String, Value>, Failure> {
         let mut files = Vec::new();
         for named in &self.options.value_files {
-            let found = self.read(&place(named, self.root, environment)?, looked).await?;
+            let found = self.read(&place(named, self.root, environment)?, chart, looked).await?;
             if found.is_empty() && !self.options.ignore_missing_value_files {
                 return Err(Failure::Told(format!("open {named}: no such file or directory")));
             }
@@ -149,7 +193,7 @@ impl Work<'_> {
         }
         let mut contents = Vec::new();
         for parameter in &self.options.file_parameters {
-            let found = self.read(&place(&parameter.path, self.root, environment)?, looked).await?;
+            let found = self.read(&place(&parameter.path, self.root, environment)?, chart, looked).await?;
             let (_, content) = found
                 .into_iter()
                 .next()
@@ -160,8 +204,13 @@ impl Work<'_> {
     }
 
     /// The files at a place with their paths: none, one, or all that a pattern stands for.
-    async fn read(&self, place: &Place, looked: &mut Looked) -> Result<Vec<(String, String)>, Failure> {
+    async fn read(&self, place: &Place, chart: &[File], looked: &mut Looked) -> Result<Vec<(String, String)>, Failure> {
         let path = place.path.clone();
+        if place.reference.is_none() && !self.source.chart.is_empty() {
+            let pattern = Pattern::new(&path).map_err(|error| Failure::Told(format!("{path}: {error}")))?;
+            let matches = |file: &&File| file.path == path || place.is_pattern() && pattern.matches(&file.path);
+            return Ok(chart.iter().filter(matches).map(|file| (file.path.clone(), text(&file.content))).collect());
+        }
         let directory = if place.is_pattern() { fixed(&path).to_owned() } else { path.clone() };
         let (url, sha) = match &place.reference {
             None => {

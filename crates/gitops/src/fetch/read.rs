@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use mainstay_api::argoproj::Source;
+use mainstay_charts::ChartRepositories;
 use mainstay_git::{Repositories, Tree};
 use mainstay_helm::Entropy;
 use mainstay_kustomize::FILE_NAMES;
@@ -18,6 +19,7 @@ use crate::plan::source::{CHART_FILE, Selection, Tool};
 /// What a source is read with.
 pub(super) struct Reader<'a> {
     pub(super) repositories: &'a Repositories,
+    pub(super) charts: &'a ChartRepositories,
     pub(super) capabilities: &'a Capabilities,
     /// Where random values come from.
     pub(super) entropy: &'a Entropy,
@@ -72,11 +74,13 @@ impl<'a> Reader<'a> {
             Tool::Directory => self.directory(source, selection, seen).await,
             Tool::Kustomize => {
                 let built = kustomize::build(self, (source, sha, selection.root())).await;
+                let built = built.map_err(|error| failed(source, sha, error))?;
                 self.built(source, built, seen).await
             }
             Tool::Helm => {
                 let served = self.capabilities.of(self.ask.cluster, self.ask.app).await?;
                 let built = helm::build(self, (source, sha, selection.root()), &served).await;
+                let built = built.map_err(|error| failed(source, sha, error))?;
                 let mut read = self.built(source, built, seen).await?;
                 read.seen.served = fingerprint_of(&*served);
                 read.seen.fingerprint = fingerprint_of(&(read.seen.fingerprint, read.seen.served));
@@ -113,16 +117,12 @@ impl<'a> Reader<'a> {
         Ok(Read { source, content: Content::Files(Box::new((tree, selection))), seen })
     }
 
-    async fn built(
-        &self,
-        source: &'a Source,
-        built: mainstay_git::Result<Built>,
-        seen: SeenSource,
-    ) -> Result<Read<'a>, Error> {
-        let built = built.map_err(|error| failed(source, &seen.sha, error))?;
+    async fn built(&self, source: &'a Source, built: Built, seen: SeenSource) -> Result<Read<'a>, Error> {
         let reads = built.reads.clone();
         let ids = self.ids(source, &seen.sha, &reads).await?;
-        let fingerprint = fingerprint_of(&(&reads, &ids));
+        // A chart of a repository of charts is known by its version, and reads nothing else of it.
+        let version = (!source.chart.is_empty()).then_some(&seen.sha);
+        let fingerprint = fingerprint_of(&(&reads, &ids, version));
         Ok(Read { source, content: Content::Built(built), seen: SeenSource { reads, ids, fingerprint, ..seen } })
     }
 
@@ -145,6 +145,9 @@ impl<'a> Reader<'a> {
     }
 
     async fn ids(&self, source: &Source, sha: &str, paths: &[String]) -> Result<Vec<Option<String>>, Error> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids = self.repositories.path_oids(&source.repo_url, sha, paths).await;
         ids.map_err(|error| failed(source, sha, error))
     }

@@ -4,6 +4,7 @@
 
 mod app_of_apps;
 mod broken_yaml;
+mod charts;
 mod create_namespace;
 mod finalizer;
 mod golden;
