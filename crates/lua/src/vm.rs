@@ -38,7 +38,7 @@ impl Default for Limits {
     /// Far above what upstream's own scripts need (thousands of instructions, kilobytes), and used up within about the second
     /// that upstream allows.
     fn default() -> Self {
-        Self { instructions: 1_000_000, memory_bytes: 8 * 1024 * 1024 }
+        Self { instructions: 3_000_000, memory_bytes: 8 * 1024 * 1024 }
     }
 }
 

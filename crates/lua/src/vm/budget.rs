@@ -15,8 +15,12 @@ use super::{Limits, root};
 const TICK: u32 = 100;
 /// Memory that an instruction touches at no extra charge, in bytes: reading so many digits takes some microseconds.
 const TOUCHED: usize = 2 * 1024;
-/// Of what the script was given, no instruction touches more than the longest text, or walks more than a part of the tables.
-const WALKED_PART: usize = 256;
+/// What an instruction may touch is a text, in full, or a table, a slot of which takes longer than its bytes. So one part in so
+/// many counts of what could be a text: the longest that the script was given, and the most that it gathered between two looks;
+/// of all that it gathered; and of all that it was given.
+const TEXT_PART: usize = 4;
+const GATHERED_PART: usize = 32;
+const GIVEN_PART: usize = 256;
 /// What a call of one of our own functions costs, in instructions, and so many bytes that it reads or writes.
 const CALL: u64 = 8;
 const BYTES: usize = 16;
@@ -39,8 +43,10 @@ pub(super) struct Budget {
     spent: Cell<Option<Spent>>,
     /// Memory in use before the script ran.
     given: Cell<usize>,
-    /// How much of that one instruction could touch.
-    touchable: Cell<usize>,
+    /// Memory in use at the last look.
+    seen: Cell<usize>,
+    /// How long a text may be.
+    longest: Cell<usize>,
 }
 
 /// Nothing is left; the run is over whatever the script does.
@@ -50,8 +56,14 @@ struct Over;
 
 impl Budget {
     pub(super) fn new(limits: Limits) -> Self {
-        let left = Cell::new(limits.instructions);
-        Self { limits, left, spent: Cell::default(), given: Cell::new(0), touchable: Cell::new(0) }
+        Self {
+            limits,
+            left: Cell::new(limits.instructions),
+            spent: Cell::default(),
+            given: Cell::default(),
+            seen: Cell::default(),
+            longest: Cell::default(),
+        }
     }
 
     /// Why the run is over, be it that the script caught the error.
@@ -63,7 +75,8 @@ impl Budget {
     pub(super) fn start(self: &Rc<Self>, lua: &Lua, longest: usize) -> mlua::Result<()> {
         let given = lua.used_memory();
         self.given.set(given);
-        self.touchable.set(longest.saturating_add(given / WALKED_PART));
+        self.seen.set(given);
+        self.longest.set(longest);
         lua.set_memory_limit(given.saturating_add(self.limits.memory_bytes))?;
         let budget = Rc::clone(self);
         lua.set_hook(HookTriggers::new().every_nth_instruction(TICK), move |lua, _| {
@@ -72,10 +85,14 @@ impl Budget {
         })
     }
 
-    /// How often an instruction counts.
+    /// How often an instruction counts since the last look.
     fn weight(&self, used: usize) -> u64 {
+        let gathered_since = used.saturating_sub(self.seen.replace(used));
+        let longest = self.longest.get().max(gathered_since);
+        self.longest.set(longest);
         let gathered = used.saturating_sub(self.given.get());
-        as_u64(gathered.saturating_add(self.touchable.get()) / TOUCHED).saturating_add(1)
+        let touchable = longest / TEXT_PART + gathered / GATHERED_PART + self.given.get() / GIVEN_PART;
+        as_u64(touchable / TOUCHED).saturating_add(1)
     }
 
     /// Takes some instructions off.
