@@ -1,6 +1,8 @@
 //! Patterns as Argo CD reads them (gobwas without separators): `*` crosses `/`, `{a,b}` are alternatives.
 //! It must not know what is matched.
 
+use std::fmt;
+
 use globset::{GlobBuilder, GlobMatcher};
 
 /// A compiled pattern.
@@ -42,14 +44,49 @@ impl Pattern {
     }
 }
 
+/// A pattern to be matched often. One that cannot be read matches only itself.
+#[derive(Clone)]
+pub struct Glob {
+    text: String,
+    /// Only where there is something to compile: by far the most patterns are a plain text or a star.
+    compiled: Option<Pattern>,
+}
+
+impl Glob {
+    /// Reads a pattern.
+    #[must_use]
+    pub fn new(pattern: &str) -> Self {
+        let compiled = if pattern == "*" || is_plain(pattern) { None } else { Pattern::new(pattern).ok() };
+        Self { text: pattern.to_owned(), compiled }
+    }
+
+    /// Whether the whole text matches.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        match &self.compiled {
+            Some(compiled) => compiled.matches(text),
+            None => self.text == "*" || self.text == text,
+        }
+    }
+}
+
+/// Shows the pattern as it is written.
+impl fmt::Debug for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
+/// Whether a pattern matches nothing but itself.
+#[must_use]
+pub fn is_plain(pattern: &str) -> bool {
+    !pattern.contains(['*', '?', '[', '{', '\\'])
+}
+
 /// Whether a text matches a pattern; one that cannot be read matches only itself.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
-    // By far the most patterns are one of these two, and compiling is not cheap.
-    if pattern == "*" || !pattern.contains(['*', '?', '[', '{', '\\']) {
-        return pattern == "*" || pattern == text;
-    }
-    Pattern::new(pattern).map_or(pattern == text, |compiled| compiled.matches(text))
+    Glob::new(pattern).matches(text)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! GitOps: the role of Argo CD. Brings clusters to what git says, and keeps them there.
 //!
-//! Watches `argoproj.io` Applications and AppProjects of the control cluster, the ConfigMap `argocd-cm` beside them, git repositories, and the live objects
-//! of every kind an Application manages; applies those objects (field manager `mainstay-gitops`) and writes the
-//! Application's status. It must not know what the objects mean, nor which implementation serves the API.
+//! Watches `argoproj.io` Applications and AppProjects of the control cluster, the ConfigMap `argocd-cm` beside them, git
+//! repositories, and the live objects of every kind an Application manages; applies those objects (field manager
+//! `mainstay-gitops`) and writes the Application's status. It must not know what the objects mean, nor which implementation
+//! serves the API.
 //!
 //! Invariants:
 //! - nothing is pruned while a source is unreadable, empty or readable only in part ([`plan::prune`]);

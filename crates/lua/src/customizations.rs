@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mainstay_apimachinery::glob;
+use mainstay_apimachinery::glob::{self, Glob};
 use mainstay_apimachinery::gvk::split_api_version;
 use mainstay_apimachinery::health::Health;
 use mainstay_apimachinery::object;
@@ -21,6 +21,8 @@ use crate::{Error, builtin, health};
 #[derive(Clone, Debug, Default)]
 pub struct Customizations {
     config: Config,
+    /// Keys that are patterns of kinds with a health script.
+    judged: Vec<(Glob, String)>,
     limits: Limits,
 }
 
@@ -29,7 +31,9 @@ impl Customizations {
     #[must_use]
     pub fn from_config(data: &BTreeMap<String, String>) -> (Self, Vec<ConfigError>) {
         let (config, errors) = config::read(data);
-        (Self { config, limits: Limits::default() }, errors)
+        let judging = config.overrides.iter().filter(|(key, own)| own.health.is_some() && !glob::is_plain(key));
+        let judged = judging.map(|(key, _)| (Glob::new(key), key.clone())).collect();
+        (Self { config, judged, limits: Limits::default() }, errors)
     }
 
     /// The same, with other limits for scripts.
@@ -59,9 +63,12 @@ impl Customizations {
     }
 
     fn health_of(&self, kind: &str) -> Option<(&str, &Override)> {
-        let all = || self.config.overrides.iter().filter(|(_, own)| own.health.is_some());
-        let exact = all().find(|(key, _)| *key == kind);
-        exact.or_else(|| all().find(|(key, _)| glob::matches(key, kind))).map(|(key, own)| (key.as_str(), own))
+        let exact = self.config.overrides.get_key_value(kind).filter(|(_, own)| own.health.is_some());
+        let pattern = || {
+            let (_, key) = self.judged.iter().find(|(pattern, _)| pattern.matches(kind))?;
+            self.config.overrides.get_key_value(key)
+        };
+        exact.or_else(pattern).map(|(key, own)| (key.as_str(), own))
     }
 
     /// The actions for an object, by name. A user's take the place of the built-in ones, or come before them with

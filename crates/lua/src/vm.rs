@@ -9,6 +9,7 @@ mod convert;
 mod pattern;
 mod sandbox;
 mod strings;
+mod tables;
 
 use std::rc::Rc;
 
@@ -19,7 +20,7 @@ use mlua::{Lua, MultiValue};
 use serde_json::Value;
 
 use crate::Error;
-use budget::Budget;
+use budget::{Budget, Spent};
 
 /// How soon the collector starts again, in percent of what was alive: early, since garbage counts against the limit.
 const COLLECT_AT_PERCENT: i32 = 120;
@@ -34,10 +35,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Far above what upstream's own scripts need (thousands of instructions, kilobytes), and done in a fraction of the second
+    /// Far above what upstream's own scripts need (thousands of instructions, kilobytes), and used up within about the second
     /// that upstream allows.
     fn default() -> Self {
-        Self { instructions: 5_000_000, memory_bytes: 16 * 1024 * 1024 }
+        Self { instructions: 3_000_000, memory_bytes: 8 * 1024 * 1024 }
     }
 }
 
@@ -83,7 +84,8 @@ impl Script<'_> {
         let outcome = self.evaluate(&lua, world, &budget);
         match outcome {
             // The script may have caught it; it counts all the same.
-            _ if budget.is_spent() => Err(self.too_long(world)),
+            _ if budget.spent() == Some(Spent::Instructions) => Err(self.too_long(world)),
+            _ if budget.spent() == Some(Spent::Memory) => Err(self.too_much(world)),
             Ok(values) => self.read(values, world),
             Err(error) => Err(self.failed(&error, world)),
         }
@@ -94,11 +96,13 @@ impl Script<'_> {
             lua.globals().raw_set(*name, convert::to_lua(lua, value)?)?;
         }
         lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(COLLECT_AT_PERCENT)));
-        budget.start(lua)?;
         // Lines are told as `health.lua:3`: of what it is the error says already.
         let file = self.name.split(' ').next().unwrap_or(self.name);
         let chunk = lua.load(self.text).set_name(format!("={file}")).set_mode(ChunkMode::Text);
-        chunk.into_function()?.call(())
+        let function = chunk.into_function()?;
+        let longest = world.globals.iter().map(|(_, value)| convert::longest_text(value)).max();
+        budget.start(lua, longest.unwrap_or(0))?;
+        function.call(())
     }
 
     /// The last value counts, as upstream takes what lies on top of the stack.
@@ -122,11 +126,15 @@ impl Script<'_> {
         Error::TooLong { script: self.name.to_owned(), limit: world.limits.instructions }
     }
 
+    fn too_much(&self, world: &World<'_>) -> Error {
+        Error::TooMuchMemory { script: self.name.to_owned(), limit: world.limits.memory_bytes }
+    }
+
     fn failed(&self, error: &mlua::Error, world: &World<'_>) -> Error {
         let script = self.name.to_owned();
         match root(error) {
             mlua::Error::SyntaxError { message, .. } => Error::Syntax { script, reason: first_line(message) },
-            mlua::Error::MemoryError(_) => Error::TooMuchMemory { script, limit: world.limits.memory_bytes },
+            mlua::Error::MemoryError(_) => self.too_much(world),
             mlua::Error::RuntimeError(message) => Error::Failed { script, reason: first_line(message) },
             other => Error::Failed { script, reason: first_line(&other.to_string()) },
         }

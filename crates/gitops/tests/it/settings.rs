@@ -47,7 +47,7 @@ async fn a_script_judges_health_and_a_change_of_it_is_heard() {
     let app = lab.until("shop-dev", is("Unknown")).await;
     let error = condition(&app, "ComparisonError").unwrap();
     assert!(error.contains("failed to get the health of ConfigMap/shop/a"), "{error}");
-    assert!(error.contains("script ran longer than 5000000 instructions"), "{error}");
+    assert!(error.contains("script ran longer than 3000000 instructions"), "{error}");
 
     settings(&lab, json!({"url": "https://argocd.example.com"})).await;
     let app = lab.until("shop-dev", is("Healthy")).await;

@@ -1,7 +1,7 @@
 //! Which kinds are managed at all: `resource.exclusions` and `resource.inclusions`.
 //! It must not know what leaving a kind out means.
 
-use mainstay_apimachinery::glob;
+use mainstay_apimachinery::glob::Glob;
 use serde::Deserialize;
 
 /// A choice of kinds at clusters.
@@ -19,10 +19,23 @@ pub struct Filtered {
     pub clusters: Vec<String>,
 }
 
-impl Filtered {
+/// The same, ready to be matched.
+#[derive(Clone, Debug)]
+struct Choice {
+    groups: Vec<Glob>,
+    kinds: Vec<String>,
+    clusters: Vec<Glob>,
+}
+
+impl Choice {
+    fn new(filtered: Filtered) -> Self {
+        let globs = |patterns: Vec<String>| patterns.iter().map(|pattern| Glob::new(pattern)).collect();
+        Self { groups: globs(filtered.api_groups), kinds: filtered.kinds, clusters: globs(filtered.clusters) }
+    }
+
     fn chooses(&self, group: &str, kind: &str, cluster: &[&str]) -> bool {
         let kinds = self.kinds.is_empty() || self.kinds.iter().any(|own| own == "*" || own == kind);
-        kinds && any(&self.api_groups, &[group]) && self.is_at(cluster)
+        kinds && any(&self.groups, &[group]) && self.is_at(cluster)
     }
 
     fn is_at(&self, cluster: &[&str]) -> bool {
@@ -30,27 +43,28 @@ impl Filtered {
     }
 }
 
-fn any(patterns: &[String], texts: &[&str]) -> bool {
-    patterns.is_empty() || patterns.iter().any(|pattern| texts.iter().any(|text| glob::matches(pattern, text)))
+fn any(patterns: &[Glob], texts: &[&str]) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| texts.iter().any(|text| pattern.matches(text)))
 }
 
 /// Decides which kinds are managed, as upstream's `ResourcesFilter`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Filter {
-    exclusions: Vec<Filtered>,
-    inclusions: Vec<Filtered>,
+    exclusions: Vec<Choice>,
+    inclusions: Vec<Choice>,
 }
 
 impl Filter {
     pub(super) fn new(exclusions: Vec<Filtered>, inclusions: Vec<Filtered>) -> Self {
-        Self { exclusions, inclusions }
+        let choices = |list: Vec<Filtered>| list.into_iter().map(Choice::new).collect();
+        Self { exclusions: choices(exclusions), inclusions: choices(inclusions) }
     }
 
     /// Whether a kind is left out at a cluster, which may go by several names. What upstream never manages is left out whatever
     /// the lists say. Inclusions for a cluster leave out everything else there.
     #[must_use]
     pub fn excludes(&self, group: &str, kind: &str, cluster: &[&str]) -> bool {
-        let chosen = |list: &[Filtered]| list.iter().any(|item| item.chooses(group, kind, cluster));
+        let chosen = |list: &[Choice]| list.iter().any(|item| item.chooses(group, kind, cluster));
         if is_never_managed(group, kind) || chosen(&self.exclusions) {
             return true;
         }

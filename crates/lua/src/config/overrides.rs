@@ -174,7 +174,7 @@ impl Override {
         match field {
             "health.lua" => self.health = Some(form.text()?).filter(|script| !script.is_empty()),
             "health.lua.useOpenLibs" | "useOpenLibs" => self.open_libs = form.flag()?,
-            "actions" => self.actions = Some(form.read()?),
+            "actions" => self.actions = form.read()?,
             "ignoreDifferences" => self.ignore_differences = form.read()?,
             "ignoreResourceUpdates" => self.ignore_updates = form.read()?,
             "knownTypeFields" => self.known_types = form.read()?,

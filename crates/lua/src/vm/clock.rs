@@ -1,13 +1,21 @@
 //! The `os` library that scripts get: `time` and `date`, as upstream's safe one, in UTC. The time is handed in.
 //! It must not know why it is asked.
 
+use std::rc::Rc;
+
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned};
 use mlua::{Lua, Table, Value};
 
+use super::budget::Budget;
+
+/// What a byte of a format costs, in instructions: two may ask for a whole date.
+const COST_PER_BYTE: usize = 8;
+
 /// The library at a moment.
-pub(super) fn library(lua: &Lua, now: Timestamp) -> mlua::Result<Table> {
+pub(super) fn library(lua: &Lua, now: Timestamp, budget: &Rc<Budget>) -> mlua::Result<Table> {
+    let budget = Rc::clone(budget);
     let time = lua.create_function(move |_, table: Option<Table>| match table {
         None => Ok(now.as_second()),
         Some(table) => seconds_of(&table),
@@ -18,6 +26,7 @@ pub(super) fn library(lua: &Lua, now: Timestamp) -> mlua::Result<Table> {
             Some(seconds) => timestamp(seconds)?,
         };
         let format = format.unwrap_or_else(|| "%c".to_owned());
+        budget.charge_values(format.len().saturating_mul(COST_PER_BYTE))?;
         // Everything is UTC, so that the mark of UTC says nothing new.
         let format = format.trim_start_matches('!');
         let at = at.to_zoned(TimeZone::UTC);
@@ -131,7 +140,9 @@ mod tests {
     fn eval(code: &str) -> String {
         let lua = Lua::new();
         let now: Timestamp = "2026-03-01T08:05:09Z".parse().unwrap();
-        lua.globals().raw_set("os", library(&lua, now).unwrap()).unwrap();
+        lua.globals()
+            .raw_set("os", library(&lua, now, &Budget::new(crate::Limits::default()).into()).unwrap())
+            .unwrap();
         let values: mlua::Result<MultiValue> = lua.load(code).eval();
         match values {
             Ok(values) => values.iter().map(|value| value.to_string().unwrap()).collect::<Vec<_>>().join(","),

@@ -64,9 +64,24 @@ fn nested(lua: &Lua, value: &Value, depth: usize) -> mlua::Result<LuaValue> {
     })
 }
 
-/// A Lua value as JSON of at most some bytes.
-pub(super) fn from_lua(value: &LuaValue, limit: usize) -> Result<Value, NoJson> {
-    Reader { left: limit, limit }.value(value, 0)
+/// A Lua value as JSON of at most some bytes, and how many were read.
+pub(super) fn from_lua(value: &LuaValue, limit: usize) -> (Result<Value, NoJson>, usize) {
+    let mut reader = Reader { left: limit, limit };
+    let value = reader.value(value, 0);
+    (value, limit - reader.left)
+}
+
+/// The length of the longest text in a value, in bytes.
+pub(super) fn longest_text(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(longest_text).max().unwrap_or(0),
+        Value::Object(fields) => {
+            let texts = fields.iter().map(|(name, field)| name.len().max(longest_text(field)));
+            texts.max().unwrap_or(0)
+        }
+        _ => 0,
+    }
 }
 
 /// A table as JSON of at most some bytes.
@@ -82,8 +97,9 @@ struct Reader {
 
 impl Reader {
     fn take(&mut self, bytes: usize) -> Result<(), NoJson> {
-        self.left = self.left.checked_sub(bytes.saturating_add(NODE_BYTES)).ok_or(NoJson::Size(self.limit))?;
-        Ok(())
+        let left = self.left.checked_sub(bytes.saturating_add(NODE_BYTES));
+        self.left = left.unwrap_or(0);
+        left.map(drop).ok_or(NoJson::Size(self.limit))
     }
 
     fn value(&mut self, value: &LuaValue, depth: usize) -> Result<Value, NoJson> {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value, Variadic};
 
 use super::budget::Budget;
-use super::{clock, convert, root, strings};
+use super::{clock, convert, root, strings, tables};
 
 /// What base has that could load code, reach the host, or disturb the limits.
 const CLOSED: &[&str] = &[
@@ -27,6 +27,10 @@ const CLOSED: &[&str] = &[
     "require",
 ];
 
+/// Bytes that are read of a value for the price of an instruction, and what a byte costs that is made a value of.
+const ENCODED_BYTES: usize = 4;
+const DECODED_COST: usize = 4;
+
 /// A fresh state.
 pub(super) fn open(open_libs: bool, now: Timestamp, budget: &Rc<Budget>) -> mlua::Result<Lua> {
     let libraries = if open_libs { StdLib::TABLE | StdLib::STRING | StdLib::MATH } else { StdLib::TABLE };
@@ -38,7 +42,9 @@ pub(super) fn open(open_libs: bool, now: Timestamp, budget: &Rc<Budget>) -> mlua
     globals.raw_set("print", lua.create_function(|_, _: MultiValue| Ok(()))?)?;
     globals.raw_set("pcall", guarded(&lua, "pcall", budget)?)?;
     globals.raw_set("xpcall", guarded(&lua, "xpcall", budget)?)?;
-    globals.raw_set("os", clock::library(&lua, now)?)?;
+    globals.raw_set("os", clock::library(&lua, now, budget)?)?;
+    globals.raw_set("tonumber", budget.charged(&lua, globals.raw_get("tonumber")?)?)?;
+    tables::guard(&lua, budget)?;
     let random = random(&lua, now)?;
     if open_libs {
         strings::guard(&lua, &globals.raw_get::<Table>("string")?, budget)?;
@@ -55,10 +61,10 @@ fn guarded(lua: &Lua, name: &str, budget: &Rc<Budget>) -> mlua::Result<Function>
     let original: Function = lua.globals().raw_get(name)?;
     let budget = Rc::clone(budget);
     lua.create_function(move |lua, arguments: MultiValue| {
-        let outcome: mlua::Result<MultiValue> = original.call(arguments);
-        budget.check()?;
-        let mut values = outcome?;
+        budget.charge_values(0)?;
+        let mut values: MultiValue = original.call(arguments)?;
         for value in values.iter_mut() {
+            budget.catchable(value)?;
             if let Value::Error(error) = value {
                 *value = Value::String(lua.create_string(root(error).to_string())?);
             }
@@ -77,11 +83,15 @@ fn require(lua: &Lua, random: &Function, budget: &Rc<Budget>) -> mlua::Result<Fu
         modules.raw_set("math", lua.create_table_from([("random", random.clone())])?)?;
     }
     modules.raw_set("json", json(lua, budget)?)?;
-    lua.create_function(move |_, name: String| match modules.raw_get::<Value>(name.as_str())? {
-        Value::Nil => Err(mlua::Error::runtime(format!(
-            "module '{name}' is not available; there are os, table, math and json, and string with useOpenLibs"
-        ))),
-        module => Ok(module),
+    let budget = Rc::clone(budget);
+    lua.create_function(move |_, name: String| {
+        budget.charge_bytes(name.len())?;
+        match modules.raw_get::<Value>(name.as_str())? {
+            Value::Nil => Err(mlua::Error::runtime(format!(
+                "module '{name}' is not available; there are os, table, math and json, and string with useOpenLibs"
+            ))),
+            module => Ok(module),
+        }
     })
 }
 
@@ -89,12 +99,12 @@ fn require(lua: &Lua, random: &Function, budget: &Rc<Budget>) -> mlua::Result<Fu
 fn json(lua: &Lua, budget: &Rc<Budget>) -> mlua::Result<Table> {
     let (of_encode, of_decode) = (Rc::clone(budget), Rc::clone(budget));
     let encode = lua.create_function(move |_, value: Value| {
-        let text = convert::from_lua(&value, of_encode.memory_bytes()).map(|value| value.to_string());
-        of_encode.charge_bytes(text.as_ref().map_or(0, String::len))?;
-        Ok(text.map_or_else(|error| (None, Some(error.to_string())), |text| (Some(text), None)))
+        let (value, bytes) = convert::from_lua(&value, of_encode.memory_bytes());
+        of_encode.charge_values(bytes / ENCODED_BYTES)?;
+        Ok(value.map_or_else(|error| (None, Some(error.to_string())), |value| (Some(value.to_string()), None)))
     })?;
     let decode = lua.create_function(move |lua, text: mlua::LuaString| {
-        of_decode.charge_bytes(text.as_bytes().len())?;
+        of_decode.charge_values(text.as_bytes().len().saturating_mul(DECODED_COST))?;
         match serde_json::from_slice(&text.as_bytes()) {
             Ok(value) => Ok((convert::to_lua(lua, &value)?, None)),
             Err(error) => Ok((Value::Nil, Some(error.to_string()))),
