@@ -33,7 +33,9 @@ pub enum Error {
         header: &'static str,
     },
     /// A secret is set, and the event does not show that its sender knows it.
-    #[error("an event of {provider} has no {header} header; give the webhook the secret that argocd-secret has in {key}")]
+    #[error(
+        "an event of {provider} has no {header} header; give the webhook the secret that argocd-secret has in {key}"
+    )]
     Unsigned {
         /// Who sent it.
         provider: Provider,

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use crate::provider::shortened;
 use crate::{Error, Provider};
@@ -13,7 +13,8 @@ use crate::{Error, Provider};
 /// Longest reason that is repeated, in bytes: `serde_json` quotes values that do not fit.
 const MAX_REASON: usize = 200;
 
-/// Reads a payload. What is not asked for is skipped; what is nested deeper than 127 levels is refused by `serde_json`.
+/// Reads a payload. Members that are not asked for are skipped; `serde_json` does so without recursion, and refuses what is
+/// asked for when it is nested deeper than 127 levels.
 pub(crate) fn read<T: DeserializeOwned>(provider: Provider, event: &str, body: &[u8]) -> Result<T, Error> {
     let malformed = |why: String| Error::Malformed { provider, event: shortened(event), why };
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -112,10 +113,13 @@ mod tests {
     #[test]
     fn reasons_are_short_and_say_where() {
         let long = format!("{{\n\"a\": \"{}\"}}", "ä".repeat(1000));
-        let read = |body: &str| read::<std::collections::BTreeMap<String, u8>>(Provider::GitHub, "push", body.as_bytes());
+        let read =
+            |body: &str| read::<std::collections::BTreeMap<String, u8>>(Provider::GitHub, "push", body.as_bytes());
         let Err(Error::Malformed { why, .. }) = read(&long) else { panic!("a text is no number") };
         assert!(why.starts_with("line 2 column ") && why.len() < MAX_REASON + 5, "{why}");
-        for (body, said) in [("", "empty"), (" \n", "empty"), ("[1]", "no JSON object"), ("\u{feff}{}", "no JSON object")] {
+        for (body, said) in
+            [("", "empty"), (" \n", "empty"), ("[1]", "no JSON object"), ("\u{feff}{}", "no JSON object")]
+        {
             assert!(read(body).is_err_and(|error| error.to_string().contains(said)), "{body:?}");
         }
     }

@@ -20,7 +20,8 @@ impl PathFilter {
     #[must_use]
     pub fn new(annotation: &str, source_path: &str) -> Self {
         let items = annotation.split(';').map(str::trim).filter(|item| !item.is_empty());
-        let paths = items.map(|item| if item.starts_with('/') { clean(item) } else { clean(&format!("{source_path}/{item}")) });
+        let paths =
+            items.map(|item| if item.starts_with('/') { clean(item) } else { clean(&format!("{source_path}/{item}")) });
         Self { paths: paths.collect() }
     }
 

@@ -168,6 +168,9 @@ mod tests {
     fn references_that_are_not_told_may_all_have_moved() {
         let push = Push::new(Provider::Bitbucket, [Some("https://x/a".to_owned())], vec![]).unwrap();
         assert!(push.concerns_revision("anything") && push.touches_default_branch());
-        assert_eq!(Push::new(Provider::Bitbucket, [None, Some("file:///a".to_owned()), Some(String::new())], vec![]), None);
+        assert_eq!(
+            Push::new(Provider::Bitbucket, [None, Some("file:///a".to_owned()), Some(String::new())], vec![]),
+            None
+        );
     }
 }

@@ -84,9 +84,9 @@ fn push(event: &str, body: &[u8]) -> Result<Received, Error> {
     let repository = push.repository.ok_or_else(|| missing("resource.repository"))?;
     let default = repository.default_branch.as_deref();
     let updates = if push.ref_updates.is_cut { Vec::new() } else { push.ref_updates.items };
-    let updates = updates.into_iter().filter_map(|update| {
-        Some(RefUpdate::new(update.name?, update.old_object_id, update.new_object_id, default))
-    });
+    let updates = updates
+        .into_iter()
+        .filter_map(|update| Some(RefUpdate::new(update.name?, update.old_object_id, update.new_object_id, default)));
     let updates = updates.collect();
     let urls = [repository.remote_url, repository.ssh_url, repository.web_url];
     let push = Push::new(Provider::AzureDevOps, urls, updates);

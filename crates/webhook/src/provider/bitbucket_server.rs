@@ -57,7 +57,8 @@ pub(super) fn read(event: &str, body: &[u8]) -> Result<Received, Error> {
     let payload: RefsChanged = json::read(Provider::BitbucketServer, event, body)?;
     let updates = if payload.changes.is_cut { Vec::new() } else { payload.changes.items };
     let updates = updates.into_iter().filter_map(update).collect();
-    let repository = payload.repository.ok_or_else(|| Error::missing(Provider::BitbucketServer, event, "repository"))?;
+    let repository =
+        payload.repository.ok_or_else(|| Error::missing(Provider::BitbucketServer, event, "repository"))?;
     let clone = repository.links.map(|links| links.clone.items).unwrap_or_default();
     let urls = clone.into_iter().map(|link| link.href);
     Ok(match Push::new(Provider::BitbucketServer, urls, updates) {

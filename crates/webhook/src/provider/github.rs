@@ -50,9 +50,9 @@ pub(super) fn read(event: &str, body: &[u8]) -> Result<Received, Error> {
         "push" => push(event, body),
         "pull_request" => pull_request(event, body),
         "ping" => Ok(Received::Ping),
-        "package" | "registry_package" => {
-            Ok(Received::Ignored(format!("event {event} of GitHub refreshes nothing: charts of registries are not followed by webhook")))
-        }
+        "package" | "registry_package" => Ok(Received::Ignored(format!(
+            "event {event} of GitHub refreshes nothing: charts of registries are not followed by webhook"
+        ))),
         _ => Ok(Provider::GitHub.ignores(event)),
     }
 }
