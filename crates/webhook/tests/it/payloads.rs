@@ -204,6 +204,22 @@ fn bitbucket_server_pushes() {
 }
 
 #[test]
+fn a_change_that_does_not_say_of_what_may_be_of_anything() {
+    let server =
+        include_str!("payloads/bitbucket-server-push.json").replace(r#""id": "refs/tags/v1""#, r#""id": null"#);
+    let cloud = include_str!("payloads/bitbucket-push.json").replace(r#""name": "v2.0.0""#, r#""name": null"#);
+    let azure = include_str!("payloads/azure-push.json").replace(r#""name": "refs/heads/main""#, r#""name": null"#);
+    let pushes = [
+        push(&[("x-event-key", "repo:refs_changed")], &server),
+        push(&[("x-hook-uuid", "1"), ("x-event-key", "repo:push")], &cloud),
+        push(&[("x-vss-activityid", "1")], &azure),
+    ];
+    for push in pushes {
+        assert!(push.updates.is_empty() && push.concerns_revision("whatever") && push.touches_default_branch());
+    }
+}
+
+#[test]
 fn bitbucket_server_pings() {
     assert_eq!(received(&[("x-event-key", "diagnostics:ping")], r#"{"test": true}"#), Ok(Received::Ping));
     assert_eq!(received(&[("x-event-key", "diagnostics:ping")], ""), Ok(Received::Ping));
