@@ -90,7 +90,8 @@ impl<'a> Parts<'a> {
         // An empty port is none.
         let without_port = without_port.filter(|_| after_digits.len() < rest.len() || rest.starts_with('/'));
         match without_port {
-            None if self.has_scheme && after_digits.is_empty() => [None, None],
+            // A port, and no path.
+            _ if self.has_scheme && after_digits.trim_end_matches('/').is_empty() => [None, None],
             Some(path) if self.has_scheme => [Some(path), Some(rest)],
             Some(path) => [Some(rest), Some(path)],
             None => [Some(rest), None],
