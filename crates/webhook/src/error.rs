@@ -6,7 +6,7 @@ use http::StatusCode;
 use crate::Provider;
 use crate::provider::shortened;
 
-/// An event is refused.
+/// An event is refused. What it says may repeat a piece of the payload, so it is to be answered as plain text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -16,6 +16,8 @@ const MAX_COMMITS: u64 = 2048;
 /// Most different files that are remembered; with more of them everything counts as changed. Far above what a person
 /// pushes, and a few megabytes.
 const MAX_FILES: usize = 100_000;
+/// Longest path, in bytes, as the file systems that git checks out to have it. A longer one is only sent to do harm.
+const MAX_PATH: usize = 4096;
 
 /// One commit of a payload.
 #[derive(Deserialize)]
@@ -53,8 +55,9 @@ impl Commits {
         self.count += 1;
         let lists: Vec<Paths> = [commit.added, commit.modified, commit.removed].into_iter().flatten().collect();
         let length: usize = lists.iter().map(|list| list.items.len()).sum();
+        let is_odd = |list: &Paths| list.is_cut || list.items.iter().any(|path| path.len() > MAX_PATH);
         // A commit that says nothing of files may have changed any.
-        self.is_cut |= lists.is_empty() || length >= MAX_FILES_OF_COMMIT || lists.iter().any(|list| list.is_cut);
+        self.is_cut |= lists.is_empty() || length >= MAX_FILES_OF_COMMIT || lists.iter().any(is_odd);
         if self.is_cut {
             self.files.clear();
             return;
@@ -127,6 +130,8 @@ mod tests {
         assert_eq!(files(json!([{"added": many}]), None), None);
         assert_eq!(files(json!([{"added": many[..1000], "removed": many[1000..]}]), None), None);
         assert!(files(json!([{"added": many[1..]}]), None).is_some());
+        assert!(files(json!([{"added": ["x".repeat(MAX_PATH)]}]), None).is_some());
+        assert_eq!(files(json!([{"added": ["a"]}, {"added": ["x".repeat(MAX_PATH + 1)]}]), None), None);
         let commits: Vec<Value> = (0..MAX_COMMITS).map(|_| json!({"added": ["a"]})).collect();
         assert_eq!(files(json!(commits), None), None);
         assert!(files(json!(commits[1..]), None).is_some());

@@ -43,8 +43,8 @@ pub fn identity(url: &str) -> Option<RepositoryIdentity> {
     readings(url).next()
 }
 
-/// Every repository that a `repoURL` may mean, the likeliest first: what looks like a port in `host:22/path` is one to Argo
-/// CD, and a directory to git.
+/// Every repository that a `repoURL` may mean, the likeliest first. Behind a scheme `host:22/path` has a port, else git takes
+/// it for a directory; Argo CD's pattern matches both ways.
 pub(crate) fn readings(url: &str) -> impl Iterator<Item = RepositoryIdentity> {
     let parts = Parts::of(url);
     let paths = parts.as_ref().map(Parts::paths).into_iter().flatten();
@@ -71,7 +71,7 @@ impl<'a> Parts<'a> {
     fn of(url: &'a str) -> Option<Self> {
         let url = url.trim();
         let (after_user, has_scheme) = match url.split_once("://") {
-            Some((scheme, rest)) => (after_user(until(rest, &['?', '#']), is_known(scheme)?), true),
+            Some((scheme, rest)) => (after_user(until(rest, &['?', '#']), user_ends(scheme)?), true),
             None => (after_user(url, &['/', ':']), false),
         };
         let (host, rest) = match after_user.strip_prefix('[') {
@@ -90,16 +90,17 @@ impl<'a> Parts<'a> {
         // An empty port is none.
         let without_port = without_port.filter(|_| after_digits.len() < rest.len() || rest.starts_with('/'));
         match without_port {
-            None if self.has_scheme && after_digits.is_empty() => [None, None],
-            Some(path) if self.has_scheme => [Some(path), None],
+            // A port, and no path.
+            _ if self.has_scheme && after_digits.trim_end_matches('/').is_empty() => [None, None],
+            Some(path) if self.has_scheme => [Some(path), Some(rest)],
             Some(path) => [Some(rest), Some(path)],
             None => [Some(rest), None],
         }
     }
 }
 
-/// What of an authority ends its part for users, by scheme: in front of a scheme a password may stand too.
-fn is_known(scheme: &str) -> Option<&'static [char]> {
+/// What ends the part of an authority that may hold a user, behind a scheme that is known: a password may hold a colon.
+fn user_ends(scheme: &str) -> Option<&'static [char]> {
     let known = ["https", "http", "ssh"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
     known.then_some(&['/'])
 }

@@ -13,7 +13,8 @@ use crate::{Error, Provider};
 /// Longest reason that is repeated, in bytes: `serde_json` quotes values that do not fit.
 const MAX_REASON: usize = 200;
 
-/// Reads a payload. What is not asked for is skipped; what is nested deeper than 127 levels is refused by `serde_json`.
+/// Reads a payload. Members that are not asked for are skipped; `serde_json` does so without recursion, and refuses what is
+/// asked for when it is nested deeper than 127 levels.
 pub(crate) fn read<T: DeserializeOwned>(provider: Provider, event: &str, body: &[u8]) -> Result<T, Error> {
     let malformed = |why: String| Error::Malformed { provider, event: shortened(event), why };
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());

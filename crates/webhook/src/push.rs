@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::identity::{RepositoryIdentity, identity, readings};
+use crate::json::List;
 use crate::revision::{Moved, is_tag};
 use crate::{Provider, parse_revision};
 
@@ -78,6 +79,13 @@ fn may_be_branch(reference: &str) -> bool {
 
 fn is_commit(id: &str) -> bool {
     id.bytes().any(|byte| byte != b'0')
+}
+
+/// The references of a list in a payload. None of them if it is too long, or says of one not which it is: then any may
+/// have moved.
+pub(crate) fn updates<T>(list: List<T, MAX_UPDATES>, read: impl Fn(T) -> Option<RefUpdate>) -> Vec<RefUpdate> {
+    let items = if list.is_cut { Vec::new() } else { list.items };
+    items.into_iter().map(read).collect::<Option<_>>().unwrap_or_default()
 }
 
 impl Push {

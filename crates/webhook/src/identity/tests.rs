@@ -74,7 +74,12 @@ fn what_looks_like_a_port_may_be_a_directory() {
     assert!(is_same("https://git.example.com/42/app", "git@git.example.com:42/app.git"));
     assert!(is_same("https://git.example.com/app", "git@git.example.com:42/app.git"));
     assert!(is_same("https://git.example.com:8443/app", "ssh://git@git.example.com:42/app.git"));
-    assert!(!is_same("https://git.example.com/42/app", "ssh://git@git.example.com:42/app.git"));
+    assert!(
+        is_same("https://git.example.com/42/app", "ssh://git@git.example.com:42/app.git"),
+        "upstream's pattern does"
+    );
+    assert_eq!(identity("ssh://git@git.example.com:42/app.git").unwrap().path(), "app");
+    assert_eq!(identity("git@git.example.com:42/app.git").unwrap().path(), "42/app");
     assert!(is_same("http://[2001:db8::1]:3000/org/app", "ssh://git@[2001:DB8::1]:22/org/app"));
     assert!(is_same("http://[2001:db8::1]:3000/org/app", "git@[2001:db8::1]:org/app"));
 }

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use crate::json::List;
-use crate::push::{MAX_UPDATES, RefUpdate};
+use crate::push::{MAX_UPDATES, RefUpdate, updates};
 use crate::{Error, Provider, PullRequest, Push, Received, json};
 
 /// Events of a pull request, all of which change what generators make; Argo CD's `azuredevopsAllowedPullRequestActions`.
@@ -83,11 +83,9 @@ fn push(event: &str, body: &[u8]) -> Result<Received, Error> {
     let push = payload.resource.ok_or_else(|| missing("resource"))?;
     let repository = push.repository.ok_or_else(|| missing("resource.repository"))?;
     let default = repository.default_branch.as_deref();
-    let updates = if push.ref_updates.is_cut { Vec::new() } else { push.ref_updates.items };
-    let updates = updates
-        .into_iter()
-        .filter_map(|update| Some(RefUpdate::new(update.name?, update.old_object_id, update.new_object_id, default)));
-    let updates = updates.collect();
+    let updates = updates(push.ref_updates, |update: Update| {
+        Some(RefUpdate::new(update.name?, update.old_object_id, update.new_object_id, default))
+    });
     let urls = [repository.remote_url, repository.ssh_url, repository.web_url];
     let push = Push::new(Provider::AzureDevOps, urls, updates);
     Ok(Received::Push(push.ok_or_else(|| missing("resource.repository.remoteUrl"))?))

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::json::List;
 use crate::push::{MAX_UPDATES, RefUpdate};
-use crate::{Error, Provider, Push, Received, json};
+use crate::{Error, Provider, Push, Received, json, push};
 
 #[derive(Deserialize)]
 struct PushPayload {
@@ -61,8 +61,7 @@ pub(super) fn read(event: &str, body: &[u8]) -> Result<Received, Error> {
     let missing = |field| Error::missing(Provider::Bitbucket, event, field);
     let payload: PushPayload = json::read(Provider::Bitbucket, event, body)?;
     let changes = payload.push.ok_or_else(|| missing("push"))?.changes;
-    let updates = if changes.is_cut { Vec::new() } else { changes.items };
-    let updates = updates.into_iter().filter_map(update).collect();
+    let updates = push::updates(changes, update);
     let html = payload.repository.and_then(|repository| repository.links).and_then(|links| links.html);
     let push = Push::new(Provider::Bitbucket, [html.and_then(|html| html.href)], updates);
     Ok(Received::Push(push.ok_or_else(|| missing("repository.links.html.href"))?))

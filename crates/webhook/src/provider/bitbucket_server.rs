@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::json::List;
 use crate::push::{MAX_UPDATES, RefUpdate};
-use crate::{Error, Provider, Push, Received, json};
+use crate::{Error, Provider, Push, Received, json, push};
 
 /// The event that tries a webhook.
 pub(super) const PING: &str = "diagnostics:ping";
@@ -55,8 +55,7 @@ pub(super) fn read(event: &str, body: &[u8]) -> Result<Received, Error> {
         return Ok(Provider::BitbucketServer.ignores(event));
     }
     let payload: RefsChanged = json::read(Provider::BitbucketServer, event, body)?;
-    let updates = if payload.changes.is_cut { Vec::new() } else { payload.changes.items };
-    let updates = updates.into_iter().filter_map(update).collect();
+    let updates = push::updates(payload.changes, update);
     let repository =
         payload.repository.ok_or_else(|| Error::missing(Provider::BitbucketServer, event, "repository"))?;
     let clone = repository.links.map(|links| links.clone.items).unwrap_or_default();
