@@ -5,7 +5,8 @@
 //! nobody, so it knows no more than the payload says; what is not told counts as changed.
 //!
 //! As in Argo CD, a git host whose secret is not in `argocd-secret` needs no signature: an event that anybody can send
-//! then does no more than make an Application be looked at early. [`Secrets::is_set`] tells.
+//! then does no more than make an Application be looked at early. The sender chooses which git host to speak for, so to
+//! keep strangers out altogether takes a secret for each of them. [`Secrets::is_set`] tells.
 //!
 //! Start at [`receive`], then `provider.rs`; one file per git host below it.
 

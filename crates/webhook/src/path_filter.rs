@@ -161,6 +161,7 @@ mod tests {
             assert!(!covers(annotation, "apps/web/values.yaml"), "{annotation}");
         }
         assert!(covers("values.yaml", "apps/web/values.yaml"));
+        assert!(covers("a[b", "apps/web/a[b"), "what is no pattern is still a name");
         assert!(covers("/shared;.", "shared/deep/er/a"));
         assert!(!covers(".", "apps/website/a"));
         assert!(covers("../../../..", "anything"), "nothing is above the root");

@@ -111,3 +111,40 @@ pub(crate) fn shortened(event: &str) -> String {
     }
     event[..end].escape_debug().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn the_first_mark_counts() {
+        let all: HeaderMap = MARKS
+            .iter()
+            .map(|(name, _)| (http::HeaderName::from_static(name), HeaderValue::from_static("x")))
+            .collect();
+        // The order of Argo CD's `Handler`, one after the other with those before it taken away.
+        let order = [
+            ("x-vss-activityid", Provider::AzureDevOps),
+            ("x-gogs-event", Provider::Gitea),
+            ("x-gitea-event", Provider::Gitea),
+            ("x-forgejo-event", Provider::Gitea),
+            ("x-github-event", Provider::GitHub),
+            ("x-gitlab-event", Provider::GitLab),
+            ("x-hook-uuid", Provider::Bitbucket),
+            ("x-event-key", Provider::BitbucketServer),
+        ];
+        let mut left = all;
+        for (name, provider) in order {
+            assert_eq!(Provider::of(&left), Some(provider), "{name}");
+            left.remove(name);
+        }
+        assert_eq!(Provider::of(&left), None);
+    }
+
+    #[test]
+    fn names_are_cut_between_letters() {
+        assert_eq!(shortened(&"ä".repeat(100)), "ä".repeat(40));
+        assert_eq!(shortened("a\nb\u{1b}[31m"), r"a\nb\u{1b}[31m");
+    }
+}

@@ -114,6 +114,7 @@ mod tests {
             assert!(!follows(range, "refs/heads/main", false), "{range}");
             assert!(!follows(range, "refs/tags/nightly", false), "{range}");
         }
+        assert!(!follows("1.*", "refs/heads/1.2.3", false), "a range is one of tags");
         for name in ["v1.2.4", "main", "release-x", "1.2.3.4"] {
             assert!(!follows(name, "refs/tags/v1.2.3", false), "{name}");
         }

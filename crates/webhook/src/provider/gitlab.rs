@@ -10,6 +10,9 @@ use crate::{Error, Provider, PullRequest, Push, Received, json};
 /// Actions on a merge request that change what generators make; Argo CD's `gitlabAllowedPullRequestActions`.
 const REFRESHING: [&str; 5] = ["open", "close", "reopen", "update", "merge"];
 
+/// How many commits GitLab lists, the newest.
+const LISTED_COMMITS: u64 = 20;
+
 #[derive(Deserialize)]
 struct PushPayload {
     #[serde(rename = "ref")]
@@ -17,7 +20,7 @@ struct PushPayload {
     before: Option<String>,
     after: Option<String>,
     commits: Option<Commits>,
-    /// How many there are; the list holds the newest twenty.
+    /// How many there are, listed or not.
     total_commits_count: Option<u64>,
     project: Option<Project>,
 }
@@ -81,7 +84,8 @@ fn push(event: &str, body: &[u8]) -> Result<Received, Error> {
     let project = payload.project.ok_or_else(|| missing("project"))?;
     let reference = payload.reference.filter(|name| !name.is_empty()).ok_or_else(|| missing("ref"))?;
     let update = RefUpdate::new(reference, payload.before, payload.after, project.default_branch.as_deref());
-    let files = payload.commits.and_then(|commits| commits.files(payload.total_commits_count));
+    let is_whole = |commits: &Commits| payload.total_commits_count.is_some() || commits.count() < LISTED_COMMITS;
+    let files = payload.commits.filter(is_whole).and_then(|commits| commits.files(payload.total_commits_count));
     let urls = [project.web_url, project.git_http_url, project.git_ssh_url];
     let push = Push::new(Provider::GitLab, urls, vec![update]).ok_or_else(|| missing("project.web_url"))?;
     Ok(Received::Push(push.with_files(files)))

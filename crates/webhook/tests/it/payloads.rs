@@ -105,6 +105,11 @@ fn gitlab_pushes() {
     }
     let more = body.replace(r#""total_commits_count": 1"#, r#""total_commits_count": 21"#);
     assert_eq!(files(&push(&[("x-gitlab-event", "Push Hook")], &more)), None, "only the newest twenty are listed");
+    let untold = body.replace(r#""total_commits_count": 1,"#, "");
+    assert!(files(&push(&[("x-gitlab-event", "Push Hook")], &untold)).is_some());
+    let nineteen = r#"{"added": ["a"]},"#.repeat(19);
+    let twenty = untold.replace(r#""commits": ["#, &format!(r#""commits": [{nineteen}"#));
+    assert_eq!(files(&push(&[("x-gitlab-event", "Push Hook")], &twenty)), None);
 }
 
 #[test]
