@@ -28,10 +28,10 @@ mod write;
 
 pub use error::{Class, Error, Result};
 pub use host::{GitHost, HostOptions, Push, RefUpdate};
-pub use repositories::{Options, Repositories};
+pub use repositories::{Accounts, Options, Repositories};
 pub use routes::RemoteUser;
 pub use tree::{File, Files, SkipReason, Skipped, Tree};
-pub use types::{Author, Change, ChangedPath, Commit, NewCommit, PathStatus, Reference};
+pub use types::{Account, Author, Change, ChangedPath, Commit, NewCommit, PathStatus, Reference};
 
 /// The branch that a new repository starts with.
 pub const DEFAULT_BRANCH: &str = "main";

@@ -11,6 +11,7 @@ use gix::remote::{Direction, fetch::Tags};
 
 use crate::host::{Refs, blocking};
 use crate::location::without_password;
+use crate::types::Account;
 use crate::{Error, Result, read};
 
 /// Branches, tags, and `HEAD` only to learn the default branch; pull requests' refs are not mirrored.
@@ -61,7 +62,7 @@ impl Mirror {
     }
 
     /// Asks the remote for its refs and fetches what is missing here.
-    pub(crate) async fn update(&self) -> Result<Arc<Listing>> {
+    pub(crate) async fn update(&self, account: Option<Account>) -> Result<Arc<Listing>> {
         let arrived = self.sequence.fetch_add(1, Ordering::SeqCst);
         let mut latest = self.latest.lock().await;
         if let Some(fetched) = latest.as_ref().filter(|fetched| fetched.begun > arrived) {
@@ -69,7 +70,7 @@ impl Mirror {
         }
         let begun = self.sequence.fetch_add(1, Ordering::SeqCst);
         let (url, directory) = (self.url.clone(), self.directory.clone());
-        let result = blocking(move || synchronise(&url, &directory).map(Arc::new)).await;
+        let result = blocking(move || synchronise(&url, &directory, account).map(Arc::new)).await;
         *latest = Some(Fetched { begun, result: result.clone() });
         result
     }
@@ -93,10 +94,10 @@ fn open_or_init(directory: &Path, url: &str) -> Result<gix::ThreadSafeRepository
     read::open(directory, url)
 }
 
-fn synchronise(url: &str, directory: &Path) -> Result<Listing> {
+fn synchronise(url: &str, directory: &Path, account: Option<Account>) -> Result<Listing> {
     install_tls_provider();
-    let repository = open_or_init(directory, url)?.to_thread_local();
-    fetch(&repository, url).map_err(|error| classify(url, error))
+    let mut repository = open_or_init(directory, url)?.to_thread_local();
+    authorize(&mut repository, account).and_then(|()| fetch(&repository, url)).map_err(|error| classify(url, error))
 }
 
 fn fetch(repository: &gix::Repository, url: &str) -> gix::Result<Listing> {
@@ -104,7 +105,7 @@ fn fetch(repository: &gix::Repository, url: &str) -> gix::Result<Listing> {
         .remote_at_without_url_rewrite(url)?
         .with_fetch_tags(Tags::None)
         .with_refspecs(REFSPECS, Direction::Fetch)?;
-    // Credentials come with the URL or not at all: there is nobody to prompt.
+    // There is nobody to prompt.
     let credentials = credentials(url);
     let connection =
         remote.connect(Direction::Fetch)?.with_credentials(move |action| answer(action, credentials.as_ref()));
@@ -156,6 +157,16 @@ fn credentials(url: &str) -> Option<gix::sec::identity::Account> {
         password: parsed.password().unwrap_or_default().to_owned(),
         oauth_refresh_token: None,
     })
+}
+
+/// Has an account told with each request. It is told over http too, as git does it: whoever wrote such a URL into a
+/// Secret has a network where that may be.
+fn authorize(repository: &mut gix::Repository, account: Option<Account>) -> gix::Result<()> {
+    let Some(account) = account else { return Ok(()) };
+    let mut configuration = repository.config_snapshot_mut();
+    configuration.set_raw_value("http.extraHeader", account.header().as_str())?;
+    configuration.commit()?;
+    Ok(())
 }
 
 fn answer(

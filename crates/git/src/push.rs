@@ -7,7 +7,7 @@ use crate::host::blocking;
 use crate::location::without_password;
 use crate::mirror::{Listing, Mirror};
 use crate::program::Program;
-use crate::types::NewCommit;
+use crate::types::{Account, NewCommit};
 use crate::{Error, Result, write};
 
 /// Each lost race costs a fetch and a push.
@@ -17,17 +17,17 @@ const ATTEMPTS: u32 = 5;
 pub(crate) async fn commit(
     mirror: std::sync::Arc<Mirror>,
     program: &Program,
-    url: &str,
+    (url, account): (&str, Option<Account>),
     new: NewCommit,
 ) -> Result<String> {
     let branch = write::check(&new)?.to_string();
     for _ in 0..ATTEMPTS {
-        let listing = mirror.update().await?;
+        let listing = mirror.update(account.clone()).await?;
         let parent = parent_of(&listing, &branch);
         let Some(id) = build(mirror.clone(), url.to_owned(), parent, new.clone()).await? else {
             return Ok(parent.map(|id| id.to_string()).unwrap_or_default());
         };
-        match push(program, &mirror, url, &format!("{id}:{branch}")).await? {
+        match push(program, &mirror, (url, account.as_ref()), &format!("{id}:{branch}")).await? {
             Pushed::Done => return Ok(id.to_string()),
             Pushed::Raced => {}
         }
@@ -53,10 +53,20 @@ enum Pushed {
     Raced,
 }
 
-async fn push(program: &Program, mirror: &Mirror, url: &str, refspec: &str) -> Result<Pushed> {
+async fn push(
+    program: &Program,
+    mirror: &Mirror,
+    (url, account): (&str, Option<&Account>),
+    refspec: &str,
+) -> Result<Pushed> {
     let refused = |message: String| Error::PushRefused { url: without_password(url), message };
     let mut command = program.command();
     command.env("GIT_DIR", mirror.directory()).args(["push", "--porcelain", "--quiet", "--", url, refspec]);
+    if let Some(account) = account {
+        // In the environment, where other users of the machine do not see it.
+        command.env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", "http.extraHeader");
+        command.env("GIT_CONFIG_VALUE_0", account.header());
+    }
     let output = command.stdin(Stdio::null()).output().await;
     let output = output.map_err(|error| refused(format!("the git program could not be started ({error})")))?;
     if output.status.success() {

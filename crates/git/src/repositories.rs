@@ -10,7 +10,7 @@ use crate::location::{Location, locate, without_password};
 use crate::mirror::{Listing, Mirror};
 use crate::program::Program;
 use crate::tree::{Files, Query, Tree};
-use crate::types::{ChangedPath, Commit, NewCommit, Reference};
+use crate::types::{Account, ChangedPath, Commit, NewCommit, Reference};
 use crate::{Error, GitHost, Result, push, read, tree, write};
 
 /// How [`Repositories`] reads.
@@ -47,16 +47,31 @@ pub struct Repositories {
     inner: Arc<Inner>,
 }
 
+/// Finds the account for a URL.
+pub type Accounts = Arc<dyn Fn(&str) -> Option<Account> + Send + Sync>;
+
 struct Inner {
     options: Options,
     mirrors: Mutex<BTreeMap<String, Arc<Mirror>>>,
+    accounts: Mutex<Option<Accounts>>,
 }
 
 impl Repositories {
     /// Nothing is read or made before it is needed.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { inner: Arc::new(Inner { options, mirrors: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { options, mirrors: Mutex::default(), accounts: Mutex::default() }) }
+    }
+
+    /// Asks remote repositories in the name of accounts from now on; a URL with a name in it stays as it is.
+    pub fn set_accounts(&self, accounts: Accounts) {
+        *lock(&self.inner.accounts) = Some(accounts);
+    }
+
+    /// The account for a URL.
+    fn account(&self, url: &str) -> Option<Account> {
+        let accounts = lock(&self.inner.accounts).clone();
+        accounts.and_then(|accounts| accounts(url))
     }
 
     /// Finds the commit that a branch, tag, `HEAD` (or an empty text), full or short SHA means now. Asks a remote
@@ -75,7 +90,7 @@ impl Repositories {
         let target = if read::is_full_sha(revision) && has_commit(mirror.clone(), revision).await? {
             revision.to_owned()
         } else {
-            let listing = mirror.update().await?;
+            let listing = mirror.update(self.account(&remote)).await?;
             target_of(&listing, revision).ok_or_else(|| missing(&listing, &safe_url, revision))?
         };
         blocking(move || {
@@ -91,7 +106,7 @@ impl Repositories {
     /// When the repository cannot be read.
     pub async fn references(&self, url: &str) -> Result<Vec<Reference>> {
         let refs = match self.locate(url)? {
-            Location::Remote(remote) => self.mirror(&remote).update().await?.refs.clone(),
+            Location::Remote(remote) => self.mirror(&remote).update(self.account(&remote)).await?.refs.clone(),
             _ => self.on_disk(url, read::refs).await?,
         };
         let wanted = |name: &String| name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
@@ -202,7 +217,7 @@ impl Repositories {
             }
             Location::Remote(remote) => {
                 let program = Program::unchecked(&self.inner.options.git);
-                push::commit(self.mirror(&remote), &program, &remote, commit).await
+                push::commit(self.mirror(&remote), &program, (&remote, self.account(&remote)), commit).await
             }
         }
     }
@@ -218,7 +233,7 @@ impl Repositories {
             let mirror = self.mirror(&remote);
             for sha in shas {
                 if !has_commit(mirror.clone(), &sha).await? {
-                    mirror.update().await?;
+                    mirror.update(self.account(&remote)).await?;
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! The plain data that goes in and out of this crate.
 //! It must not know gix.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 
 /// Who wrote a commit.
@@ -17,6 +19,31 @@ impl Author {
     #[must_use]
     pub fn new(name: impl Into<String>, email: impl Into<String>) -> Self {
         Self { name: name.into(), email: email.into() }
+    }
+}
+
+/// Who asks a remote repository.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name; hosts that take a token take any.
+    pub username: String,
+    /// The password or token.
+    pub password: String,
+}
+
+impl Account {
+    /// The header that tells it.
+    pub(crate) fn header(&self) -> String {
+        // Hosts that want a token alone still want some name before it.
+        let name = if self.username.is_empty() { "git" } else { &self.username };
+        format!("Authorization: Basic {}", BASE64_STANDARD.encode(format!("{name}:{}", self.password)))
+    }
+}
+
+/// Without the password.
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Account({})", self.username)
     }
 }
 

@@ -1,6 +1,8 @@
 //! A repository on another server: the host itself, read by somebody who does not know that it is near.
 
-use mainstay_git::{Change, Class, Error};
+use std::sync::Arc;
+
+use mainstay_git::{Account, Change, Class, Error};
 
 use crate::world::{World, commit_all, git, new_commit};
 
@@ -30,6 +32,29 @@ async fn a_remote_is_mirrored_and_followed() {
     // A commit that is here needs no network.
     let offline = world.stranger();
     assert_eq!(offline.tree(&url, &second, "").await.unwrap().files.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_behind_a_password_is_read_and_written_with_an_account() {
+    let world = World::new().await;
+    let work = world.pushed("apps").await;
+    let first = git(&work, &["rev-parse", "HEAD"]).await;
+    let (stranger, url) = (world.stranger(), format!("{}/apps.git", world.guarded("secret").await));
+    let denied = stranger.resolve(&url, "main").await.unwrap_err();
+    assert!(matches!(denied, Error::AccessDenied { .. }), "{denied:?}");
+
+    let known = url.clone();
+    stranger.set_accounts(Arc::new(move |asked| {
+        (asked == known).then(|| Account { username: "ada".to_owned(), password: "secret".to_owned() })
+    }));
+    assert_eq!(stranger.resolve(&url, "main").await.unwrap().sha, first);
+    let commit = new_commit(vec![Change::write("b.txt", "b")]);
+    let second = stranger.commit_files(&url, commit).await.unwrap();
+    assert_eq!(stranger.resolve(&url, "main").await.unwrap().sha, second);
+
+    stranger.set_accounts(Arc::new(|_| Some(Account { username: "ada".to_owned(), password: "wrong".to_owned() })));
+    let denied = stranger.resolve(&url, "main").await.unwrap_err();
+    assert!(matches!(denied, Error::AccessDenied { .. }) && !denied.to_string().contains("wrong"), "{denied:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

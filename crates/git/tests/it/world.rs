@@ -3,6 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use mainstay_git::{Author, Change, GitHost, HostOptions, NewCommit, Options, Repositories};
 
@@ -27,6 +33,25 @@ impl World {
         host.add_base_url(&base);
         let repositories = Repositories::new(Options::new(dir.path().join("cache")).with_host(host.clone()));
         Self { host, repositories, base, dir }
+    }
+
+    /// The same host behind a password, which is asked for by name `ada`; gives its base URL.
+    pub(crate) async fn guarded(&self, password: &str) -> String {
+        let wanted = format!("Basic {}", BASE64_STANDARD.encode(format!("ada:{password}")));
+        let guard = move |request: Request, next: Next| {
+            let known = request.headers().get("authorization").is_some_and(|given| *given == *wanted);
+            async move {
+                if known {
+                    return next.run(request).await;
+                }
+                (StatusCode::UNAUTHORIZED, [("www-authenticate", "Basic realm=\"git\"")]).into_response()
+            }
+        };
+        let app = axum::Router::new().nest("/git", self.host.router()).layer(axum::middleware::from_fn(guard));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/git", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        base
     }
 
     /// A reader that does not know the host, so that its URLs are foreign.
