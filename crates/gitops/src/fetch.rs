@@ -3,6 +3,7 @@
 //! It must not decide anything.
 
 mod capabilities;
+mod charts;
 mod children;
 mod definitions;
 mod desired;
@@ -15,6 +16,7 @@ mod read;
 mod settings;
 
 pub(crate) use capabilities::Capabilities;
+pub(crate) use charts::Charts;
 pub(crate) use desired::{Ask, Seen, Sources};
 pub(crate) use live::{LiveViews, View, Wanted};
 pub(crate) use overlay::Overlay;

@@ -13,6 +13,7 @@
 //! Start at [`run`], then `controller.rs`: one reconcile is fetch, [`validate`], [`plan`], apply, report.
 
 mod access;
+mod accounts;
 mod apply;
 mod cache;
 mod controller;
@@ -36,13 +37,13 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use mainstay_api::argoproj;
-use mainstay_charts::ChartRepositories;
 use mainstay_controller_runtime::{Context, Controller, Recorder, context};
 use mainstay_git::Repositories;
 
 pub use access::rules;
+use accounts::AccountSecrets;
 use controller::Engine;
-use fetch::{Capabilities, LiveViews, SettingsSource, Sources};
+use fetch::{Capabilities, Charts, LiveViews, SettingsSource, Sources};
 use revisions::Revisions;
 use routes::Routes;
 use watch::Watcher;
@@ -118,7 +119,9 @@ impl GitopsContext {
 /// Runs until the control cluster's context shuts down. The CRDs of [`argoproj`] must be served.
 pub async fn run(given: GitopsContext) {
     let GitopsContext { control, clusters, repositories, pushes, namespace, concurrency, poll_interval } = given;
-    let charts = ChartRepositories::new();
+    let accounts = AccountSecrets::new(&control, &namespace);
+    repositories.set_accounts(accounts.of_git());
+    let charts = Charts::new(accounts.clone());
     let resource = |kind, plural| context::resource(argoproj::GROUP, argoproj::VERSION, kind, plural);
     let applications = control.informers.informer(&resource("Application", "applications"));
     let projects = control.informers.informer(&resource("AppProject", "appprojects"));
@@ -135,11 +138,13 @@ pub async fn run(given: GitopsContext) {
         Arc::clone(&settings),
     );
     let watcher = Arc::new(watcher);
-    let (of_app, of_project, of_settings) = (Arc::clone(&watcher), Arc::clone(&watcher), Arc::clone(&watcher));
+    let [of_app, of_project, of_settings, of_secret] = std::array::from_fn(|_| Arc::clone(&watcher));
+    let secrets = accounts.clone();
     let controller = controller
         .watch(&applications, move |event| of_app.application(event))
         .watch(&projects, move |event| of_project.project(event))
-        .watch(settings.informer(), move |event| of_settings.settings(event));
+        .watch(settings.informer(), move |event| of_settings.settings(event))
+        .watch(accounts.informer(), move |event| of_secret.account(event, &secrets));
     let entropy = seed::entropy(&control, &namespace).await;
     let engine = Arc::new(Engine {
         clusters,

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use mainstay_charts::{ChartRepositories, Source};
 use mainstay_git::{Author, Commit, Repositories};
+
+use crate::fetch::Charts;
 
 /// A revision of a repository, as an application asks for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,7 +53,7 @@ pub(crate) struct Moved {
 /// The known meanings.
 pub(crate) struct Revisions {
     repositories: Repositories,
-    charts: ChartRepositories,
+    charts: Charts,
     known: Mutex<BTreeMap<Asked, Arc<Commit>>>,
     /// Grows when something may have moved: an answer asked for before that is used once but not kept.
     epoch: AtomicU64,
@@ -61,7 +62,7 @@ pub(crate) struct Revisions {
 }
 
 impl Revisions {
-    pub(crate) fn new(repositories: Repositories, charts: ChartRepositories) -> Self {
+    pub(crate) fn new(repositories: Repositories, charts: Charts) -> Self {
         Self {
             repositories,
             charts,
@@ -93,9 +94,8 @@ impl Revisions {
         if asked.chart.is_empty() {
             return Ok(self.repositories.resolve(&asked.url, &asked.revision).await?);
         }
-        let source = Source { repository: &asked.url, chart: &asked.chart, credentials: None };
         let wanted = if asked.revision == "HEAD" { "" } else { &asked.revision };
-        let version = self.charts.resolve(&source, wanted).await?;
+        let version = self.charts.resolve(&asked.url, &asked.chart, wanted).await?;
         Ok(Commit {
             message: format!("chart {} {version}", asked.chart),
             sha: version,

@@ -85,6 +85,13 @@ impl Routes {
         self.routes().keys().cloned().collect()
     }
 
+    /// Applications of the repositories whose URL is as wanted.
+    pub(crate) fn of_repositories(&self, wanted: impl Fn(&str) -> bool) -> Vec<ObjectKey> {
+        let routes = self.routes();
+        let reads = |route: &Route| route.sources.iter().any(|source| wanted(&source.asked.url));
+        routes.iter().filter(|(_, route)| reads(route)).map(|(key, _)| key.clone()).collect()
+    }
+
     /// Applications of a project.
     pub(crate) fn of_project(&self, project: &str) -> Vec<ObjectKey> {
         self.routes().iter().filter(|(_, route)| route.project == project).map(|(key, _)| key.clone()).collect()

@@ -12,6 +12,7 @@ use mainstay_git::Repositories;
 use mainstay_telemetry::chain;
 
 use crate::Pushed;
+use crate::accounts::AccountSecrets;
 use crate::fetch::SettingsSource;
 use crate::revisions::{Moved, Revisions};
 use crate::routes::Routes;
@@ -57,6 +58,11 @@ impl Watcher {
     /// All applications, if the settings changed.
     pub(crate) fn settings(&self, event: &Event<'_>) -> Vec<ObjectKey> {
         if self.settings.changed(event) { self.routes.all() } else { Vec::new() }
+    }
+
+    /// The applications of the repositories that an account is for: they may have been refused before.
+    pub(crate) fn account(&self, event: &Event<'_>, accounts: &AccountSecrets) -> Vec<ObjectKey> {
+        accounts.concerns(event).map_or_else(Vec::new, |concerns| self.routes.of_repositories(concerns))
     }
 
     /// The applications of a changed project.

@@ -6,13 +6,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use mainstay_api::argoproj::{AppProjectSpec, Destination, Source};
-use mainstay_charts::ChartRepositories;
 use mainstay_controller_runtime::{Context, ObjectKey};
 use mainstay_git::{Repositories, Skipped, Tree};
 use mainstay_helm::Entropy;
 
 use super::read::{Content, Read, Reader};
-use super::{Capabilities, Error};
+use super::{Capabilities, Charts, Error};
 use crate::cache::Cache;
 use crate::plan::options::SyncOptions;
 use crate::plan::problem::{Cause, Problem};
@@ -30,7 +29,7 @@ const TARGETS_BUDGET: usize = 16 * 1024 * 1024;
 /// Reads sources, and remembers within bounds what it read.
 pub(crate) struct Sources {
     repositories: Repositories,
-    charts: ChartRepositories,
+    charts: Charts,
     capabilities: Capabilities,
     entropy: Entropy,
     parsed: Cache<(String, String), Arc<Parsed>>,
@@ -103,7 +102,7 @@ impl Seen {
 impl Sources {
     /// `entropy` is where random values in charts come from.
     pub(crate) fn new(
-        (repositories, charts): (Repositories, ChartRepositories),
+        (repositories, charts): (Repositories, Charts),
         capabilities: Capabilities,
         entropy: Entropy,
     ) -> Self {

@@ -124,9 +124,8 @@ impl Work<'_> {
         if self.source.chart.is_empty() {
             return self.directory(self.root).await;
         }
-        let source =
-            mainstay_charts::Source { repository: &self.source.repo_url, chart: &self.source.chart, credentials: None };
-        let archive = self.reader.charts.archive(&source, self.sha).await?;
+        let Source { repo_url, chart, .. } = self.source;
+        let archive = self.reader.charts.archive(repo_url, chart, self.sha).await?;
         Ok(mainstay_helm::unpack(&archive)?)
     }
 
@@ -160,9 +159,9 @@ impl Work<'_> {
         }
         let locked = chart.lock.iter().find(|locked| locked.name == wanted.name);
         let version = locked.map_or(&wanted.version, |locked| &locked.version);
-        let source = mainstay_charts::Source { repository: &wanted.repository, chart: &wanted.name, credentials: None };
-        let version = self.reader.charts.resolve(&source, version).await?;
-        Ok(Some(Chart::from_archive(&self.reader.charts.archive(&source, &version).await?)?))
+        let (repository, name) = (&wanted.repository, &wanted.name);
+        let version = self.reader.charts.resolve(repository, name, version).await?;
+        Ok(Some(Chart::from_archive(&self.reader.charts.archive(repository, name, &version).await?)?))
     }
 
     /// The files below a directory, by their paths from there.

@@ -5,21 +5,20 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use mainstay_api::argoproj::Source;
-use mainstay_charts::ChartRepositories;
 use mainstay_git::{Repositories, Tree};
 use mainstay_helm::Entropy;
 use mainstay_kustomize::FILE_NAMES;
 
 use super::desired::{Ask, SeenSource, failed, fingerprint_of};
 use super::kustomize::{self, Built};
-use super::{Capabilities, Error, helm};
+use super::{Capabilities, Charts, Error, helm};
 use crate::plan::environment::{self, environment as variables};
 use crate::plan::source::{CHART_FILE, Selection, Tool};
 
 /// What a source is read with.
 pub(super) struct Reader<'a> {
     pub(super) repositories: &'a Repositories,
-    pub(super) charts: &'a ChartRepositories,
+    pub(super) charts: &'a Charts,
     pub(super) capabilities: &'a Capabilities,
     /// Where random values come from.
     pub(super) entropy: &'a Entropy,

@@ -4,16 +4,18 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, condition};
 
 /// The versions of the chart `cache` that are published.
 type Published = Arc<Mutex<Vec<&'static str>>>;
+/// Among them, this says that a password is asked for.
+const GUARDED: &str = "guarded";
 
 fn archive(version: &str) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
@@ -32,13 +34,29 @@ fn archive(version: &str) -> Vec<u8> {
     archive.into_inner().unwrap().finish().unwrap()
 }
 
-async fn index(State(published): State<Published>) -> String {
-    let entry = |version: &&str| format!("  - {{version: {version}, urls: [cache-{version}.tgz]}}\n");
-    let entries: String = published.lock().unwrap().iter().map(entry).collect();
-    format!("apiVersion: v1\nentries:\n  cache:\n{entries}")
+/// A guest may read unless a password is asked for, which is `secret`.
+fn allowed(published: &Published, headers: &HeaderMap) -> bool {
+    let guarded = published.lock().unwrap().contains(&GUARDED);
+    !guarded || headers.get("authorization").is_some_and(|given| given == "Basic YWRhOnNlY3JldA==")
 }
 
-async fn download(State(published): State<Published>, Path(file): Path<String>) -> Result<Vec<u8>, StatusCode> {
+async fn index(State(published): State<Published>, headers: HeaderMap) -> Result<String, StatusCode> {
+    if !allowed(&published, &headers) {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    let entry = |version: &&str| format!("  - {{version: {version}, urls: [cache-{version}.tgz]}}\n");
+    let entries: String = published.lock().unwrap().iter().filter(|version| **version != GUARDED).map(entry).collect();
+    Ok(format!("apiVersion: v1\nentries:\n  cache:\n{entries}"))
+}
+
+async fn download(
+    State(published): State<Published>,
+    headers: HeaderMap,
+    Path(file): Path<String>,
+) -> Result<Vec<u8>, StatusCode> {
+    if !allowed(&published, &headers) {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
     let version = file.trim_start_matches("cache-").trim_end_matches(".tgz");
     let known = published.lock().unwrap().contains(&version);
     if known { Ok(archive(version)) } else { Err(StatusCode::NOT_FOUND) }
@@ -110,4 +128,25 @@ async fn dependencies_of_a_chart_in_git_are_fetched_as_its_lock_says() {
     lab.synced("shop-dev", &second).await;
     assert_eq!(cache(&lab).await["version"], "1.0.0");
     assert_eq!(lab.config("shop").await.unwrap()["data"]["team"], "b");
+}
+
+#[tokio::test]
+async fn a_repository_that_wants_a_password_is_read_once_a_secret_has_it() {
+    let (url, published) = repository().await;
+    published.lock().unwrap().push(GUARDED);
+    let lab = Lab::start().await;
+    let mut app = lab.app("shop-dev", "");
+    app["spec"]["source"] = json!({"repoURL": url, "chart": "cache", "targetRevision": "1.0.0"});
+    lab.cluster.apply(&app).await;
+    let refused = |app: &Value| condition(app, "ComparisonError").is_some_and(|told| told.contains("refuses access"));
+    lab.until("shop-dev", refused).await;
+    lab.cluster
+        .apply(&json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "charts", "namespace": "argocd", "labels": {"argocd.argoproj.io/secret-type": "repo-creds"}},
+            "stringData": {"url": url, "type": "helm", "username": "ada", "password": "secret"},
+        }))
+        .await;
+    lab.synced("shop-dev", "1.0.0").await;
+    assert_eq!(cache(&lab).await["version"], "1.0.0");
 }
