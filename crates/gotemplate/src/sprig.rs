@@ -2,11 +2,13 @@
 //! and `getHostByName`.
 
 mod base32;
+mod certificates;
 mod crypto;
 mod dates;
 mod defaults;
 mod dicts;
 mod encoding;
+mod keys;
 mod layout;
 mod lists;
 mod math;
@@ -24,11 +26,13 @@ use crate::functions::Function;
 
 /// All of them.
 pub(crate) const TABLES: &[&[(&str, Function)]] = &[
+    certificates::FUNCTIONS,
     crypto::FUNCTIONS,
     dates::FUNCTIONS,
     defaults::FUNCTIONS,
     dicts::FUNCTIONS,
     encoding::FUNCTIONS,
+    keys::FUNCTIONS,
     lists::FUNCTIONS,
     math::FUNCTIONS,
     passwords::FUNCTIONS,

@@ -1,5 +1,6 @@
 //! Templates against what Go makes of them.
 
+mod certificates;
 mod hostile;
 mod sprig;
 mod syntax;
