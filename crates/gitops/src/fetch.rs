@@ -42,6 +42,9 @@ pub(crate) enum Error {
     /// An include or exclude pattern cannot be read.
     #[error("failed to read spec.source.directory")]
     Pattern(#[source] PatternError),
+    /// A file in the repository that changes the source cannot be used.
+    #[error("failed to read {path}: {why}")]
+    Overrides { path: String, why: String },
     /// Discovery at the destination failed.
     #[error("failed to discover the kinds of cluster {cluster}")]
     Discovery {
@@ -73,7 +76,7 @@ impl Classify for Error {
         match self {
             Self::Source { source, .. } if source.is_transient() => Class::Retry,
             // A push or a poll wakes the application when the repository is repaired.
-            Self::Source { .. } => Class::Wait,
+            Self::Source { .. } | Self::Overrides { .. } => Class::Wait,
             Self::Pattern(_) => Class::Terminal,
             Self::Discovery { source, .. } => source.class(),
             Self::Serves { source, .. } => source.class(),

@@ -1,11 +1,12 @@
 //! Reads one source at a commit, with the tool that is meant for it.
 //! It must not know what becomes of what a source holds.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use mainstay_api::argoproj::Source;
-use mainstay_git::{Repositories, Tree};
+use mainstay_git::{Files, Repositories, Tree};
 use mainstay_helm::Entropy;
 use mainstay_kustomize::FILE_NAMES;
 
@@ -13,6 +14,7 @@ use super::desired::{Ask, SeenSource, failed, fingerprint_of};
 use super::kustomize::{self, Built};
 use super::{Capabilities, Charts, Error, helm};
 use crate::plan::environment::{self, environment as variables};
+use crate::plan::overrides;
 use crate::plan::source::{CHART_FILE, Selection, Tool};
 
 /// What a source is read with.
@@ -66,19 +68,22 @@ impl<'a> Reader<'a> {
         if !source.has_manifests() {
             return Ok(Read { source, content: Content::Nothing, seen });
         }
-        let selection = Selection::new(source).map_err(Error::Pattern)?;
-        let tool = self.tool(source, sha, selection.root()).await?;
+        let (own, overrides) = self.overridden(source, sha).await?;
+        let selection = Selection::new(&own).map_err(Error::Pattern)?;
+        let tool = self.tool(&own, sha, selection.root()).await?;
         let seen = SeenSource { tool: tool.as_str(), ..seen };
+        let own = &*own;
         match tool {
             Tool::Directory => self.directory(source, selection, seen).await,
             Tool::Kustomize => {
-                let built = kustomize::build(self, (source, sha, selection.root())).await;
-                let built = built.map_err(|error| failed(source, sha, error))?;
+                let built = kustomize::build(self, (own, sha, selection.root())).await;
+                let mut built = built.map_err(|error| failed(source, sha, error))?;
+                built.reads.extend(overrides);
                 self.built(source, built, seen).await
             }
             Tool::Helm => {
                 let served = self.capabilities.of(self.ask.cluster, self.ask.app).await?;
-                let built = helm::build(self, (source, sha, selection.root()), &served).await;
+                let built = helm::build(self, (own, sha, selection.root()), &served).await;
                 let built = built.map_err(|error| failed(source, sha, error))?;
                 let mut read = self.built(source, built, seen).await?;
                 read.seen.served = fingerprint_of(&*served);
@@ -86,6 +91,24 @@ impl<'a> Reader<'a> {
                 Ok(read)
             }
         }
+    }
+
+    /// A source with what the repository says of its tools, and the files that may say it.
+    async fn overridden(&self, source: &'a Source, sha: &str) -> Result<(Cow<'a, Source>, Vec<String>), Error> {
+        if !source.chart.is_empty() {
+            return Ok((Cow::Borrowed(source), Vec::new()));
+        }
+        let paths = overrides::paths(&source.path, &self.ask.app.name);
+        let wanted = paths.clone();
+        let read = move |files: &Files<'_>| wanted.iter().map(|path| files.read(path)).collect::<Vec<_>>();
+        let found = self.repositories.with_files(&source.repo_url, sha, read).await;
+        let found = found.map_err(|error| failed(source, sha, error))?;
+        let mut merged = Cow::Borrowed(source);
+        for (path, text) in paths.iter().zip(found).filter_map(|(path, bytes)| Some((path, bytes?))) {
+            let told = overrides::merge(&merged, &String::from_utf8_lossy(&text));
+            merged = Cow::Owned(told.map_err(|why| Error::Overrides { path: path.clone(), why })?);
+        }
+        Ok((merged, paths))
     }
 
     async fn tool(&self, source: &Source, sha: &str, root: &str) -> Result<Tool, Error> {

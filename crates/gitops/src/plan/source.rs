@@ -74,6 +74,11 @@ impl Selection {
     /// Whether a file, by its path from the root of the repository, counts.
     #[must_use]
     pub fn wants(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if name.starts_with(".argocd-source") {
+            // It says how the others are read.
+            return false;
+        }
         let Some(relative) = relative(path, &self.root) else { return false };
         let known =
             self.every_extension || [".yaml", ".yml", ".json", ".jsonnet"].iter().any(|end| path.ends_with(end));

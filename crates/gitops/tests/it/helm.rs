@@ -98,6 +98,28 @@ async fn values_come_from_files_objects_and_parameters() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_repository_may_say_how_it_is_to_be_built() {
+    let lab = Lab::start().await;
+    let mut files = chart("value: chart\nlist: []\n");
+    files.push(("charts/shop/.argocd-source.yaml", "helm: {parameters: [{name: value, value: all}]}\n".to_owned()));
+    let first = commit(&lab, &files).await;
+    lab.cluster.apply(&lab.app("shop-dev", "charts/shop")).await;
+    lab.synced("shop-dev", &first).await;
+    assert_eq!(data(&lab).await["value"], "all");
+    let own =
+        ("charts/shop/.argocd-source-shop-dev.yaml", "helm: {valuesObject: {list: [1]}, parameters: []}\n".to_owned());
+    let second = commit(&lab, &[own]).await;
+    lab.synced("shop-dev", &second).await;
+    let now = data(&lab).await;
+    assert_eq!((&now["value"], &now["list"]), (&json!("chart"), &json!("[1]")));
+    commit(&lab, &[("charts/shop/.argocd-source.yaml", "path: elsewhere\n".to_owned())]).await;
+    let told = |app: &Value| {
+        condition(app, "ComparisonError").is_some_and(|told| told.contains("path must not be changed here"))
+    };
+    lab.until("shop-dev", told).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn values_of_another_source_are_followed() {
     let lab = Lab::start().await;
     let mut files = chart("value: chart\nlist: []\n");
