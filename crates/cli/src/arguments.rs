@@ -294,6 +294,8 @@ pub(crate) struct Bench {
 pub(crate) enum BenchKind {
     /// Push applications in one commit to a fresh server and time them until they are ready
     GoldenPath(BenchGoldenPath),
+    /// Deploy many Argo CD Applications to a fresh server and time what GitOps does
+    Gitops(BenchGitops),
     /// Ask an API server a great deal and time its answers: a fresh one of this binary, or that of --kubeconfig
     Api(BenchApi),
 }
@@ -316,6 +318,20 @@ pub(crate) struct BenchApi {
     /// How many ConfigMaps the smaller list has
     #[arg(long, hide = true, default_value_t = 10_000, value_name = "OBJECTS")]
     pub(crate) small: usize,
+    /// Give up after so many seconds
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub(crate) timeout_s: u64,
+}
+
+/// `mainstay bench gitops`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchGitops {
+    /// How many Applications
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) apps: usize,
+    /// How many ConfigMaps each has
+    #[arg(long, default_value_t = 4)]
+    pub(crate) objects: usize,
     /// Give up after so many seconds
     #[arg(long, default_value_t = 600, value_name = "SECONDS")]
     pub(crate) timeout_s: u64,

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::percentile;
+use super::{peak_rss_mib, percentile, print as print_line, within};
 use crate::arguments::{BenchGoldenPath, Common, Format};
 use crate::connection::{CONTROL, applications};
 use crate::error::Error;
@@ -87,11 +87,6 @@ async fn measure(server: &Server, options: &BenchGoldenPath, seams: Seams) -> Re
         objects: server.objects(),
         api_calls: server.api_calls() - calls_before,
     })
-}
-
-async fn within(limit: Duration, condition: impl Future<Output = ()>, failed: &str) -> Result<(), Error> {
-    let outcome = tokio::time::timeout(limit, condition).await;
-    outcome.map_err(|_| Error::Refused(format!("{failed} within {} s", limit.as_secs())))
 }
 
 /// When what was first seen, by name of the application. It is ready when its instance is (all seven kinds, and so
@@ -232,20 +227,6 @@ fn print(format: Format, measured: &Measured) -> Result<(), Error> {
         "objects": measured.objects,
         "api_calls": measured.api_calls,
     });
-    if format != Format::Text {
-        anstream::println!("{line}");
-        return Ok(());
-    }
-    for (name, value) in line.as_object().into_iter().flatten() {
-        anstream::println!("{} {value}", paint::faint(&format!("{name:<24}")));
-    }
+    print_line(format, &line);
     Ok(())
-}
-
-/// The most memory this process ever had resident, in MiB, as Linux tells it; null elsewhere.
-fn peak_rss_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").trim().parse().ok()?;
-    Some(kib / 1024)
 }
