@@ -8,7 +8,7 @@ use gix::refs::Category;
 use jiff::Timestamp;
 
 use crate::host::Refs;
-use crate::range::Range;
+use crate::range;
 use crate::types::{Author, ChangedPath, Commit, PathStatus};
 use crate::{Error, Result, name};
 
@@ -102,7 +102,7 @@ pub(crate) fn resolve(repository: &gix::Repository, url: &str, revision: &str) -
 
 /// The tag that a range of versions means, by its full name.
 pub(crate) fn tag_in_range(refs: &Refs, revision: &str) -> Option<String> {
-    let range = Range::parse(revision)?;
+    let range = range::parse(revision)?;
     let tags = refs.keys().filter_map(|name| name.strip_prefix("refs/tags/"));
     range.highest(tags).map(|tag| format!("refs/tags/{tag}"))
 }

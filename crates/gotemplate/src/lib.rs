@@ -23,6 +23,7 @@ mod exec;
 mod format;
 mod functions;
 mod lex;
+mod number;
 mod parse;
 mod sprig;
 mod templates;

@@ -4,8 +4,11 @@ mod api;
 mod gitops;
 mod golden_path;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use mainstay_controller_runtime::context::Seams;
+use mainstay_server::{Options, Server, Timings};
 use serde_json::Value;
 
 use crate::arguments::{Bench, BenchKind, Common, Format};
@@ -18,6 +21,20 @@ pub(crate) async fn run(common: &Common, bench: Bench) -> Result<(), Error> {
         BenchKind::Gitops(options) => gitops::run(common, options).await,
         BenchKind::Api(options) => api::run(common, options).await,
     }
+}
+
+/// A fresh server on a port of its own.
+async fn server(data_dir: PathBuf, ephemeral: bool, seams: Seams) -> Result<Server, Error> {
+    let options = Options {
+        data_dir: Some(data_dir),
+        ephemeral,
+        listen: ([127, 0, 0, 1], 0).into(),
+        seams,
+        simulation: Timings::default(),
+        only_api: false,
+        audit: None,
+    };
+    Server::start(options).await.map_err(Error::Server)
 }
 
 /// A condition that is to hold within a time.

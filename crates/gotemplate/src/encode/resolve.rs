@@ -1,5 +1,7 @@
 //! Which texts YAML 1.1 would read as something else than a string, by the rules of `go-yaml`.
 
+use crate::number::integer;
+
 /// Whether a plain text is read as a string.
 pub(super) fn is_string(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return false };
@@ -30,16 +32,7 @@ fn is_number(text: &str) -> bool {
 
 /// `strconv.ParseInt` with base 0, or `ParseUint`.
 fn is_integer(text: &str) -> bool {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let lower = digits.to_ascii_lowercase();
-    let (radix, digits) = match lower.get(..2) {
-        Some("0x") => (16, &lower[2..]),
-        Some("0b") => (2, &lower[2..]),
-        Some("0o") => (8, &lower[2..]),
-        _ if lower.len() > 1 && lower.starts_with('0') => (8, &lower[1..]),
-        _ => (10, lower.as_str()),
-    };
-    !digits.starts_with(['+', '-']) && u64::from_str_radix(digits, radix).is_ok()
+    integer(text).is_some_and(|number| i64::try_from(number).is_ok() || u64::try_from(number).is_ok())
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`

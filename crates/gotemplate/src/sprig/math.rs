@@ -5,6 +5,7 @@ use crate::arguments::Arguments;
 use crate::error::Fault;
 use crate::exec::Machine;
 use crate::functions::Function;
+use crate::number::integer;
 use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[(&str, Function)] = &[
@@ -58,22 +59,7 @@ fn truncated(number: f64) -> i64 {
 
 /// `strconv.ParseInt` with base 0.
 fn parsed(text: &str) -> Option<i64> {
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let lower = digits.to_ascii_lowercase();
-    let (radix, digits) = match lower.get(..2) {
-        Some("0x") => (16, &lower[2..]),
-        Some("0b") => (2, &lower[2..]),
-        Some("0o") => (8, &lower[2..]),
-        _ if lower.len() > 1 && lower.starts_with('0') => (8, &lower[1..]),
-        _ => (10, lower.as_str()),
-    };
-    let plain = digits.replace('_', "");
-    let signed = plain.starts_with(['+', '-']);
-    let number = i128::from_str_radix(&plain, radix).ok().filter(|_| !signed)?;
-    i64::try_from(sign * number).ok()
+    i64::try_from(integer(&text.replace('_', ""))?).ok()
 }
 
 /// Any value as a floating point number; what is none is 0.

@@ -13,7 +13,7 @@ use mainstay_apimachinery::object;
 use mainstay_controller_runtime::context::{Seams, resource};
 use mainstay_controller_runtime::{ApiResource, Context, Event};
 use mainstay_git::{Author, Change, NewCommit, Repositories};
-use mainstay_server::{Options, Server, Timings};
+use mainstay_server::Server;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -37,17 +37,7 @@ pub(crate) async fn run(common: &Common, options: BenchGitops) -> Result<(), Err
     let seams = Seams::system();
     let data_dir = tempfile::TempDir::with_prefix("mainstay-bench-")
         .map_err(|error| Error::Io("make a temporary directory".to_owned(), error))?;
-    let server = Server::start(Options {
-        data_dir: Some(data_dir.path().to_owned()),
-        ephemeral: false,
-        listen: ([127, 0, 0, 1], 0).into(),
-        seams: seams.clone(),
-        simulation: Timings::default(),
-        only_api: false,
-        audit: None,
-    })
-    .await
-    .map_err(Error::Server)?;
+    let server = super::server(data_dir.path().to_owned(), false, seams.clone()).await?;
     let bench = Bench::new(&server, &options, seams);
     let measured = bench.measure().await;
     server.stop().await;

@@ -11,7 +11,7 @@ use mainstay_apimachinery::object;
 use mainstay_controller_runtime::context::{Seams, resource};
 use mainstay_controller_runtime::{Clock, Context, Event};
 use mainstay_git::{Author, Change, NewCommit, Repositories};
-use mainstay_server::{Options, Server, Timings};
+use mainstay_server::Server;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -33,17 +33,8 @@ pub(crate) async fn run(common: &Common, options: BenchGoldenPath) -> Result<(),
     let seams = Seams::system();
     let data_dir = tempfile::TempDir::with_prefix("mainstay-bench-")
         .map_err(|error| Error::Io("make a temporary directory".to_owned(), error))?;
-    let server = Server::start(Options {
-        data_dir: Some(if options.keep { common.data_dir.clone() } else { data_dir.path().to_owned() }),
-        ephemeral: options.ephemeral,
-        listen: ([127, 0, 0, 1], 0).into(),
-        seams: seams.clone(),
-        simulation: Timings::default(),
-        only_api: false,
-        audit: None,
-    })
-    .await
-    .map_err(Error::Server)?;
+    let place = if options.keep { common.data_dir.clone() } else { data_dir.path().to_owned() };
+    let server = super::server(place, options.ephemeral, seams.clone()).await?;
     if options.keep {
         anstream::eprintln!("{} {}", paint::faint("kubeconfig"), server.kubeconfig().display());
     }
