@@ -38,7 +38,10 @@ pub(crate) async fn run(common: &Common, options: BenchGitops) -> Result<(), Err
     let data_dir = tempfile::TempDir::with_prefix("mainstay-bench-")
         .map_err(|error| Error::Io("make a temporary directory".to_owned(), error))?;
     let server = super::server(data_dir.path().to_owned(), false, seams.clone()).await?;
-    let bench = Bench::new(&server, &options, seams);
+    let cache = tempfile::TempDir::with_prefix("mainstay-bench-git-")
+        .map_err(|error| Error::Io("make a temporary directory".to_owned(), error))?;
+    let repositories = Repositories::new(mainstay_git::Options::new(cache.path()));
+    let bench = Bench::new(&server, &options, repositories, seams);
     let measured = bench.measure().await;
     server.stop().await;
     print(common.output, &measured?);
@@ -49,6 +52,8 @@ struct Bench<'a> {
     server: &'a Server,
     options: &'a BenchGitops,
     control: Context,
+    /// What pushes. It keeps its clone, so that a push costs what changed.
+    repositories: Repositories,
     seen: Arc<watch::Sender<Seen>>,
 }
 
@@ -76,7 +81,7 @@ fn config(name: &str, value: &str, wave: usize) -> String {
 }
 
 impl<'a> Bench<'a> {
-    fn new(server: &'a Server, options: &'a BenchGitops, seams: Seams) -> Self {
+    fn new(server: &'a Server, options: &'a BenchGitops, repositories: Repositories, seams: Seams) -> Self {
         let seen: Arc<watch::Sender<Seen>> = Arc::default();
         let control = Context::new(CONTROL, server.client(CONTROL), seams.clone());
         let member = Context::new(ENVIRONMENT, server.client(ENVIRONMENT), seams);
@@ -84,14 +89,14 @@ impl<'a> Bench<'a> {
         control.informers.informer(&applications()).add_handler(move |event| note_application(&synced, event));
         let applied = Arc::clone(&seen);
         member.informers.informer(&config_maps()).add_handler(move |event| note_config(&applied, event));
-        Self { server, options, control, seen }
+        Self { server, options, control, repositories, seen }
     }
 
     async fn measure(&self) -> Result<Value, Error> {
         let calls = self.server.api_calls();
         let sync = self.cold_sync().await?;
         let (calls, memory) = (self.server.api_calls() - calls, peak_rss_mib());
-        let one = self.one_of_all().await?;
+        let [push, applied] = self.one_of_all().await?;
         let waves = self.five_waves().await?;
         let list = self.first_page().await?;
         let milliseconds = |time: Duration| (time.as_secs_f64() * 10_000.0).round() / 10.0;
@@ -101,7 +106,8 @@ impl<'a> Bench<'a> {
             "sync_wall_s": (sync.as_secs_f64() * 100.0).round() / 100.0,
             "sync_rss_mib": memory,
             "sync_api_calls": calls,
-            "commit_to_apply_of_one_ms": milliseconds(one),
+            "push_of_one_ms": milliseconds(push),
+            "applied_after_push_ms": milliseconds(applied),
             "five_waves_ms": milliseconds(waves),
             "list_first_page_ms": milliseconds(list),
         }))
@@ -121,13 +127,14 @@ impl<'a> Bench<'a> {
         Ok(start.elapsed())
     }
 
-    /// From a commit that concerns one application until its change is applied.
-    async fn one_of_all(&self) -> Result<Duration, Error> {
+    /// How long the push of a commit takes that concerns one application, and how long after it the change is applied.
+    async fn one_of_all(&self) -> Result<[Duration; 2], Error> {
         let start = Instant::now();
         let configs = (0..self.options.objects).map(|object| config(&format!("{}-{object}", name(0)), "2", 0));
         self.push(vec![(format!("bench/{}/all.yaml", name(0)), configs.collect::<Vec<_>>().join("---\n"))]).await?;
+        let pushed = start.elapsed();
         self.until("the change was not applied", |seen| seen.value == "2").await?;
-        Ok(start.elapsed())
+        Ok([pushed, start.elapsed() - pushed])
     }
 
     /// From an Application of five waves being written until it is synced.
@@ -164,11 +171,8 @@ impl<'a> Bench<'a> {
             message: "Change what is measured\n".to_owned(),
             time: self.control.clock.now(),
         };
-        let cache = tempfile::TempDir::with_prefix("mainstay-bench-git-")
-            .map_err(|error| Error::Io("make a temporary directory".to_owned(), error))?;
-        let repositories = Repositories::new(mainstay_git::Options::new(cache.path()));
         let url = format!("{}/apps.git", self.server.git_url());
-        repositories.commit_files(&url, commit).await.map(drop).map_err(Error::Git)
+        self.repositories.commit_files(&url, commit).await.map(drop).map_err(Error::Git)
     }
 
     async fn write(&self, names: Vec<String>) -> Result<(), Error> {
