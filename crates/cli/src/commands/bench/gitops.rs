@@ -29,6 +29,8 @@ const ENVIRONMENT: &str = "dev";
 const NAMESPACE: &str = "bench";
 /// How many Applications are written at a time.
 const WRITERS: usize = 16;
+/// How long without a call is rest.
+const QUIET: Duration = Duration::from_secs(1);
 /// How many Applications a page of the list has.
 const PAGE: u32 = 500;
 
@@ -96,6 +98,7 @@ impl<'a> Bench<'a> {
         let calls = self.server.api_calls();
         let sync = self.cold_sync().await?;
         let (calls, memory) = (self.server.api_calls() - calls, peak_rss_mib());
+        self.rest().await;
         let [push, applied] = self.one_of_all().await?;
         let waves = self.five_waves().await?;
         let list = self.first_page().await?;
@@ -125,6 +128,15 @@ impl<'a> Bench<'a> {
         self.write((0..apps).map(name).collect()).await?;
         self.until("not all applications were synced", move |seen| seen.synced.len() >= apps).await?;
         Ok(start.elapsed())
+    }
+
+    /// Waits until the engines have nothing left to do: a while without a call.
+    async fn rest(&self) {
+        let mut before = None;
+        while before != Some(self.server.api_calls()) {
+            before = Some(self.server.api_calls());
+            self.control.clock.sleep(QUIET).await;
+        }
     }
 
     /// How long the push of a commit takes that concerns one application, and how long after it the change is applied.
