@@ -18,7 +18,7 @@ enum Piece {
 }
 
 /// What fields there are; longer ones stand before those they begin with.
-const FIELDS: [&str; 36] = [
+const FIELDS: [&str; 33] = [
     "January",
     "Jan",
     "Monday",
@@ -52,9 +52,6 @@ const FIELDS: [&str; 36] = [
     "3",
     "4",
     "5",
-    "\u{0}",
-    "\u{1}",
-    "\u{2}",
 ];
 
 const MONTHS: [&str; 12] = [

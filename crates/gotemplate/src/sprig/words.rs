@@ -55,17 +55,16 @@ fn initials(text: &str) -> String {
 }
 
 fn swapcase(text: &str) -> String {
-    let swapped = |(letter, begins): (char, bool)| {
+    let swapped = |letter: char| {
         if letter.is_lowercase() {
             upper(letter)
         } else if letter.is_uppercase() {
             lower(letter)
         } else {
-            let _ = begins;
             letter.to_string()
         }
     };
-    words(text, char::is_whitespace).map(swapped).collect()
+    text.chars().map(swapped).collect()
 }
 
 fn upper(letter: char) -> String {

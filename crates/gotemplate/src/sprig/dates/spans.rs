@@ -23,7 +23,10 @@ pub(super) fn parse(text: &str) -> Option<i64> {
         return Some(0);
     }
     let mut total = 0.0;
-    while !rest.is_empty() || total == 0.0 && text.is_empty() {
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
         let end = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
         let number: f64 = rest[..end].parse().ok()?;
         rest = &rest[end..];
@@ -36,7 +39,7 @@ pub(super) fn parse(text: &str) -> Option<i64> {
         rest = &rest[end..];
     }
     #[allow(clippy::cast_possible_truncation, reason = "what is beyond the range is refused")]
-    (!text.is_empty() && total < 9.2e18).then_some((sign * total.round()) as i64)
+    (total < 9.2e18).then_some((sign * total.round()) as i64)
 }
 
 /// As Go writes it.
