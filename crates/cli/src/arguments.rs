@@ -180,6 +180,8 @@ pub(crate) enum AppAction {
     Rollback(AppRollback),
     /// Wait until it is synced and healthy
     Wait(AppWait),
+    /// End the sync that runs
+    TerminateOp(AppName),
 }
 
 /// `mainstay app sync`.

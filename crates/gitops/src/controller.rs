@@ -2,6 +2,7 @@
 //! It must not know how any of the five is done.
 
 mod deleting;
+mod gate;
 mod notices;
 
 use std::collections::HashMap;
@@ -172,13 +173,14 @@ impl Engine {
         look.tidy(None).await;
         match turn {
             Turn::Run(run) => self.sync(&mut look, *run).await,
+            Turn::Hold(run, hold) => self.hold(&mut look, run.as_deref(), hold).await,
             Turn::Terminate => self.terminate(&mut look).await,
             Turn::Wait(delay) => {
-                let later = self.settle(&mut look, None).await?;
+                let later = self.settle(&mut look, Vec::new()).await?;
                 Ok(Action::requeue_after(later.map_or(delay, |later| later.min(delay))))
             }
-            Turn::Refuse(message) => Ok(when_next(self.settle(&mut look, Some(message)).await?)),
-            Turn::Nothing => Ok(when_next(self.settle(&mut look, None).await?)),
+            Turn::Refuse(message) => Ok(when_next(self.settle(&mut look, vec![("SyncError", message)]).await?)),
+            Turn::Nothing => Ok(when_next(self.settle(&mut look, Vec::new()).await?)),
         }
     }
 
@@ -248,7 +250,7 @@ impl Engine {
             keep: observed.keep.as_deref(),
             now: self.control.clock.now(),
         };
-        turn::next(valid, &input)
+        turn::within(turn::next(valid, &input), |manual, began| gate::ask(subject, manual, began, input.now))
     }
 
     /// Runs an operation and reports it.
@@ -342,8 +344,11 @@ impl Engine {
     }
 
     /// Reports a look that led to no operation. Gives the time after which to look again if the report was put off.
-    async fn settle(&self, look: &mut Look<'_>, refusal: Option<String>) -> Result<Option<Duration>, Error> {
-        let conditions = refusal.map(|message| ("SyncError", message)).into_iter().collect();
+    async fn settle(
+        &self,
+        look: &mut Look<'_>,
+        conditions: Vec<(&'static str, String)>,
+    ) -> Result<Option<Duration>, Error> {
         let findings = Findings { operation: None, conditions, now: self.control.clock.now_rfc3339() };
         let status = report::build(&look.subject, &look.observed, findings);
         let besides = Besides { finalizers: look.finalizers(), ..refreshed() };

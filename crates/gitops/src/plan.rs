@@ -24,5 +24,6 @@ pub mod target;
 pub mod tasks;
 pub mod turn;
 pub mod vain;
+pub mod windows;
 
 pub use mainstay_apimachinery::glob;

@@ -1,4 +1,4 @@
-//! `mainstay app sync|history|rollback`: writes an operation on the Application, as `argocd` does, and waits for it.
+//! `mainstay app sync|history|rollback|terminate-op`: writes an operation on the Application, as `argocd` does, and waits for it.
 //! It must not sync anything itself.
 
 use mainstay_api::argoproj::{self, PINNED_REVISION};
@@ -23,6 +23,7 @@ pub(crate) async fn run(common: &Common, app: App) -> Result<(), Error> {
         AppAction::History(arguments) => history(common, &connection, arguments).await,
         AppAction::Rollback(arguments) => rollback(common, &connection, arguments).await,
         AppAction::Wait(arguments) => wait::run(common, &connection, arguments).await,
+        AppAction::TerminateOp(arguments) => terminate(common, &connection, arguments).await,
     }
 }
 
@@ -102,6 +103,23 @@ async fn start(
         }
     })?;
     if succeeded { Ok(()) } else { Err(Error::SyncFailed { app: name.to_owned(), phase, message }) }
+}
+
+async fn terminate(common: &Common, connection: &Connection, arguments: AppName) -> Result<(), Error> {
+    let application = connection.application(&arguments.app).await?;
+    let name = object::name(&application);
+    let phase = application.pointer("/status/operationState/phase").and_then(Value::as_str);
+    if phase != Some("Running") {
+        return Err(Error::Refused(format!(
+            "no sync of {name} runs; `mainstay app history {name}` lists those that did"
+        )));
+    }
+    let patch = json!({
+        "metadata": {"resourceVersion": object::resource_version(&application)},
+        "status": {"operationState": {"phase": "Terminating"}},
+    });
+    let written = connection.applications()?.merge_patch(MANAGER, name, None, &patch).await?;
+    output::print(common.output, &written, || say!("the sync of {name} is being ended"))
 }
 
 async fn history(common: &Common, connection: &Connection, arguments: AppName) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use mainstay_api::argoproj::{Initiator, Operation, OperationState, Retry, SyncOp
 use super::autosync::{self, Decision};
 use super::compare::Sync;
 use super::operation::{self, Results};
+use super::windows::Hold;
 use crate::validate::Validated;
 
 /// How long after its start an operation's running hooks hold up a newer commit; those that take longer are ended.
@@ -27,6 +28,9 @@ pub enum Turn {
     Terminate,
     /// Run an operation.
     Run(Box<Run>),
+    /// Not now: the project's sync windows are in the way of an operation that is asked for or runs already, or of one that
+    /// automation would begin.
+    Hold(Option<Box<Run>>, Hold),
 }
 
 /// An operation to run or go on with.
@@ -124,6 +128,18 @@ pub fn next(valid: &Validated, input: &autosync::Input<'_>) -> Turn {
     }
 }
 
+/// Gives way to the project's sync windows. `hold` tells whether they are in the way of a person (or else of automation)
+/// whose operation began at a time.
+#[must_use]
+pub fn within(turn: Turn, hold: impl Fn(bool, Option<Timestamp>) -> Option<Hold>) -> Turn {
+    let Turn::Run(run) = turn else { return turn };
+    match hold(!run.is_automated(), run.started_at.parse().ok()) {
+        None => Turn::Run(run),
+        // Automation that has not begun leaves no operation behind.
+        Some(hold) => Turn::Hold(Some(run).filter(|run| !run.is_automated() || !run.is_new()), hold),
+    }
+}
+
 fn run(operation: Operation) -> Turn {
     Turn::Run(Box::new(Run { operation, results: Results::new(), started_at: String::new(), retries: 0 }))
 }
@@ -177,7 +193,8 @@ fn resume(valid: &Validated, state: &OperationState, now: Timestamp) -> Turn {
     Turn::Run(Box::new(Run {
         operation: state.operation.clone(),
         results,
-        started_at: state.started_at.clone(),
+        // One that was held from the start has not begun.
+        started_at: if state.sync_result.is_some() { state.started_at.clone() } else { String::new() },
         retries: state.retry_count,
     }))
 }

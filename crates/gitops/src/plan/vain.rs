@@ -24,7 +24,6 @@ const COMPARE_KNOWN: &[&str] = &["IgnoreExtraneous", "ServerSideDiff=true", "Inc
 
 /// Fields of a project that are not enforced.
 const PROJECT: &[(&str, &str)] = &[
-    ("syncWindows", "are not enforced yet"),
     ("roles", "are not enforced yet; access is what the API server grants"),
     ("orphanedResources", "are not reported yet"),
     ("destinationServiceAccounts", "are not used yet; everything is applied as mainstay-gitops"),
@@ -137,10 +136,7 @@ mod tests {
 
     #[test]
     fn a_project_is_told_what_is_not_enforced() {
-        let spec = json!({"spec": {"roles": [], "syncWindows": [{}], "permitOnlyProjectScopedClusters": false, "orphanedResources": {}}});
-        assert_eq!(
-            project("shop", &spec),
-            ["project shop: syncWindows are not enforced yet", "project shop: orphanedResources are not reported yet"]
-        );
+        let spec = json!({"spec": {"roles": [], "permitOnlyProjectScopedClusters": false, "orphanedResources": {}}});
+        assert_eq!(project("shop", &spec), ["project shop: orphanedResources are not reported yet"]);
     }
 }

@@ -24,3 +24,4 @@ mod settings;
 mod several_sources;
 mod sync_options;
 mod sync_waves;
+mod sync_windows;

@@ -48,14 +48,15 @@ async fn what_a_project_asks_in_vain_is_said() {
     let lab = Lab::start().await;
     let sha = lab.commit(&[("shop/a.yaml", Some(&config("a", "1", "")))]).await;
     let mut project = project(&lab);
-    project["spec"]["syncWindows"] = json!([{"kind": "deny", "schedule": "* * * * *", "duration": "1h"}]);
+    project["spec"]["permitOnlyProjectScopedClusters"] = json!(true);
     project["spec"]["clusterResourceWhitelist"] = json!([{"group": "*", "kind": "*"}]);
     lab.cluster.apply(&project).await;
     let mut app = lab.app("shop-dev", "shop");
     app["spec"]["project"] = json!("shop");
     lab.cluster.apply(&app).await;
     let app = lab.synced("shop-dev", &sha).await;
-    assert_eq!(condition(&app, "UnsupportedFeatureWarning"), Some("project shop: syncWindows are not enforced yet"));
+    let said = condition(&app, "UnsupportedFeatureWarning").unwrap();
+    assert!(said.starts_with("project shop: permitOnlyProjectScopedClusters is not enforced yet"), "{said}");
 
     project["spec"]["signatureKeys"] = json!([{"keyID": "4AEE18F83AFDEB23"}]);
     lab.cluster.apply(&project).await;

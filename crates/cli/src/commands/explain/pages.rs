@@ -28,6 +28,7 @@ const PAGES: &[(&str, &str)] = pages![
     "RepeatedResourceWarning",
     "SharedResourceWarning",
     "SyncError",
+    "SyncWindowWarning",
     "Unschedulable",
     "UnsupportedFeatureError",
 ];
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     /// Condition types and reasons that the engines write where a person looks.
-    const WRITTEN: [&str; 15] = [
+    const WRITTEN: [&str; 16] = [
         "ComparisonError",
         "DegradedResourceWarning",
         "InvalidSpecError",
@@ -93,6 +94,7 @@ mod tests {
         "PruneWarning",
         "SharedResourceWarning",
         "PinnedRevisionWarning",
+        "SyncWindowWarning",
         "InvalidSpec",
         "ExpressionFailed",
         "ApplyFailed",
