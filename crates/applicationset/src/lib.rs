@@ -31,6 +31,7 @@ use futures::stream::BoxStream;
 use mainstay_api::argoproj;
 use mainstay_controller_runtime::{Context, Controller, Recorder, context};
 use mainstay_git::Repositories;
+use mainstay_webhook::PullRequest;
 
 pub use access::rules;
 use controller::Engine;
@@ -55,6 +56,17 @@ pub trait Clusters: Send + Sync + 'static {
     fn has(&self, name_or_server: &str) -> bool;
 }
 
+/// What a git host tells.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// A repository was pushed to; its URL.
+    Pushed(String),
+    /// Something happened to a pull request.
+    PullRequest(Box<PullRequest>),
+    /// Something was not heard: anything may have changed.
+    Missed,
+}
+
 /// What the controller is given.
 pub struct ApplicationSetContext {
     /// The control cluster, where the sets are.
@@ -63,8 +75,8 @@ pub struct ApplicationSetContext {
     pub clusters: Arc<dyn Clusters>,
     /// Reads repositories.
     pub repositories: Repositories,
-    /// URLs of repositories that were pushed to; what they miss a poll finds.
-    pub pushes: BoxStream<'static, String>,
+    /// What git hosts tell; what they miss a poll finds.
+    pub told: BoxStream<'static, Told>,
     /// Namespace of the sets.
     pub namespace: String,
     /// How long the meaning of a branch is taken for known.
@@ -72,30 +84,30 @@ pub struct ApplicationSetContext {
 }
 
 impl ApplicationSetContext {
-    /// The defaults, without pushes.
+    /// The defaults, told nothing.
     #[must_use]
     pub fn new(control: Context, clusters: Arc<dyn Clusters>, repositories: Repositories) -> Self {
         Self {
             control,
             clusters,
             repositories,
-            pushes: futures::stream::pending().boxed(),
+            told: futures::stream::pending().boxed(),
             namespace: NAMESPACE.to_owned(),
             poll_interval: POLL_INTERVAL,
         }
     }
 
-    /// Listens to pushes.
+    /// Listens to git hosts.
     #[must_use]
-    pub fn pushes(mut self, pushes: BoxStream<'static, String>) -> Self {
-        self.pushes = pushes;
+    pub fn told(mut self, told: BoxStream<'static, Told>) -> Self {
+        self.told = told;
         self
     }
 }
 
 /// Runs until the control cluster's context shuts down. The CRDs of [`argoproj`] must be served.
 pub async fn run(given: ApplicationSetContext) {
-    let ApplicationSetContext { control, clusters, repositories, pushes, namespace, poll_interval } = given;
+    let ApplicationSetContext { control, clusters, repositories, told, namespace, poll_interval } = given;
     let resource = |kind, plural| context::resource(argoproj::GROUP, argoproj::VERSION, kind, plural);
     let sets = control.informers.informer(&resource("ApplicationSet", "applicationsets"));
     let applications = control.informers.informer(&resource("Application", "applications"));
@@ -130,7 +142,7 @@ pub async fn run(given: ApplicationSetContext) {
     });
     tokio::select! {
         () = control.shutdown.cancelled() => {}
-        () = watcher.listen(pushes, &control) => {}
+        () = watcher.listen(told, &control) => {}
     }
     // It ends with the same shutdown; an error would only say that it was cancelled.
     let _ = reconciling.await;

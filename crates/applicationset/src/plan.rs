@@ -15,7 +15,10 @@ pub mod template;
 use std::time::Duration;
 
 use mainstay_api::argoproj::ApplicationSetSpec;
+use mainstay_webhook::PullRequest;
 use serde_json::Value;
+
+use generators::pull_request;
 
 pub use dialect::{Dialect, FastTemplate};
 pub use gotemplate::GoTemplate;
@@ -116,21 +119,34 @@ fn interval(generator: &Value, depth: usize) -> Option<Duration> {
 #[must_use]
 pub fn repositories(generators: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
-    collect_repositories(generators, 0, &mut found);
+    walk(generators, 0, &mut |generator| {
+        found.extend(generator.pointer("/git/repoURL").and_then(Value::as_str).map(str::to_owned));
+    });
     found.sort();
     found.dedup();
     found
 }
 
-fn collect_repositories(generators: &[Value], depth: usize, found: &mut Vec<String>) {
+/// Whether a generator of a set makes something of the repository whose pull request changed.
+#[must_use]
+pub fn asks_for(generators: &[Value], pull: &PullRequest) -> bool {
+    let mut asks = false;
+    walk(generators, 0, &mut |generator| {
+        asks = asks || generator.get("pullRequest").is_some_and(|body| pull_request::asks_for(body, pull));
+    });
+    asks && pull.refreshes
+}
+
+/// Shows every generator of a set, those within others too.
+fn walk<'a>(generators: &'a [Value], depth: usize, seen: &mut impl FnMut(&'a Value)) {
     if depth > MAX_NESTING {
         return;
     }
     for generator in generators {
-        found.extend(generator.pointer("/git/repoURL").and_then(Value::as_str).map(str::to_owned));
+        seen(generator);
         for kind in ["matrix", "merge"] {
             let children = generator.get(kind).and_then(|body| body.get("generators")).and_then(Value::as_array);
-            children.into_iter().for_each(|children| collect_repositories(children, depth + 1, found));
+            children.into_iter().for_each(|children| walk(children, depth + 1, seen));
         }
     }
 }

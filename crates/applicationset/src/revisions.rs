@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mainstay_controller_runtime::Clock;
 use mainstay_git::{Error, Repositories};
+use mainstay_webhook::RepositoryKey;
 
 /// A URL and a revision.
 type Asked = (String, String);
@@ -57,17 +58,18 @@ impl Revisions {
         Ok(sha)
     }
 
-    /// Forgets the meanings of all revisions of a repository, so that they are asked again.
-    pub(crate) fn forget(&self, url: &str) {
+    /// Forgets everything.
+    pub(crate) fn forget_all(&self) {
         let mut known = self.known();
         known.epoch += 1;
-        known.meanings.retain(|(other, _), _| !same_repository(other, url));
+        known.meanings.clear();
     }
-}
 
-/// Whether two URLs mean the same repository, as Argo CD's `git.SameURL`: case of the host, `.git` and a slash at the
-/// end do not count.
-pub(crate) fn same_repository(a: &str, b: &str) -> bool {
-    let plain = |url: &str| url.trim().trim_end_matches('/').trim_end_matches(".git").to_ascii_lowercase();
-    plain(a) == plain(b)
+    /// Forgets the meanings of all revisions of a repository, so that they are asked again.
+    pub(crate) fn forget(&self, url: &str) {
+        let repository = RepositoryKey::of(url);
+        let mut known = self.known();
+        known.epoch += 1;
+        known.meanings.retain(|(other, _), _| RepositoryKey::of(other) != repository);
+    }
 }

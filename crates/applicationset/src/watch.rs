@@ -9,10 +9,11 @@ use futures::stream::BoxStream;
 use mainstay_api::argoproj;
 use mainstay_apimachinery::object;
 use mainstay_controller_runtime::{Context, Event, Informer, ObjectKey, WorkQueue, applier};
+use mainstay_webhook::RepositoryKey;
 use serde_json::{Value, json};
 
-use crate::plan;
-use crate::revisions::{Revisions, same_repository};
+use crate::revisions::Revisions;
+use crate::{Told, plan};
 
 /// Wakes sets.
 pub(crate) struct Watcher {
@@ -88,30 +89,45 @@ impl Watcher {
     }
 
     fn all(&self) -> Vec<ObjectKey> {
-        self.sets.list_namespace(&self.namespace).iter().map(ObjectKey::of).collect()
+        self.those(|_| true)
     }
 
-    /// Wakes the sets of repositories that are pushed to, until there are no more pushes.
-    pub(crate) async fn listen(&self, mut pushes: BoxStream<'static, String>, control: &Context) {
-        while let Some(url) = pushes.next().await {
+    fn those(&self, wanted: impl Fn(&Value) -> bool) -> Vec<ObjectKey> {
+        self.sets.list_namespace(&self.namespace).iter().filter(|set| wanted(set)).map(ObjectKey::of).collect()
+    }
+
+    /// Wakes the sets that what a git host tells is about, until there is no more of it.
+    pub(crate) async fn listen(&self, mut told: BoxStream<'static, Told>, control: &Context) {
+        while let Some(told) = told.next().await {
             let pending = control.probe.begin();
-            self.revisions.forget(&url);
-            for set in self.sets.list_namespace(&self.namespace) {
-                if reads(&set, &url) {
-                    self.queue.add(ObjectKey::of(&set));
+            let keys = match &told {
+                Told::Pushed(url) => {
+                    self.revisions.forget(url);
+                    let repository = RepositoryKey::of(url);
+                    self.those(|set| reads(set, &repository))
                 }
-            }
+                Told::PullRequest(pull) => self.those(|set| plan::asks_for(generators(set), pull)),
+                Told::Missed => {
+                    self.revisions.forget_all();
+                    self.all()
+                }
+            };
+            keys.into_iter().for_each(|key| self.queue.add(key));
             drop(pending);
         }
-        // Without pushes polls go on.
+        // Without news polls go on.
         futures::future::pending::<()>().await;
     }
 }
 
+fn generators(set: &Value) -> &[Value] {
+    set.pointer("/spec/generators").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
 /// Whether a set reads a repository; one whose URL is a template may read any.
-fn reads(set: &Value, url: &str) -> bool {
-    let generators = set.pointer("/spec/generators").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    plan::repositories(generators).iter().any(|own| own.contains("{{") || same_repository(own, url))
+fn reads(set: &Value, repository: &RepositoryKey) -> bool {
+    let is_it = |own: &String| own.contains("{{") || RepositoryKey::of(own) == *repository;
+    plan::repositories(generators(set)).iter().any(is_it)
 }
 
 /// Whether what matters of an object differs from the last time.

@@ -12,8 +12,6 @@ use mainstay_controller_runtime::{Context, Event, Informer, context};
 use mainstay_git::{Account, Accounts};
 use serde_json::Value;
 
-use crate::revisions::same_repository;
-
 /// A Secret of one repository.
 const REPOSITORY: &str = "repository";
 /// A Secret of all repositories whose URL begins so.
@@ -108,8 +106,11 @@ fn plain(url: &str) -> &str {
     url.strip_prefix("oci://").unwrap_or(url)
 }
 
+/// Whether two URLs mean the same repository, as Argo CD's `git.SameURL`: case, `.git` and a slash at the end do not count.
+/// Ports and users do, since an account is given by it.
 fn same(url: &str, other: &str) -> bool {
-    same_repository(plain(url), plain(other))
+    let bare = |url: &str| plain(url).trim().trim_end_matches('/').trim_end_matches(".git").to_ascii_lowercase();
+    bare(url) == bare(other)
 }
 
 /// Whether a URL begins with another one, at the end of a name: `https://h` is not the beginning of `https://h.evil`.

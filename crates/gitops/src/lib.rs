@@ -66,13 +66,13 @@ pub trait Clusters: Send + Sync + 'static {
     fn get(&self, name_or_server: &str) -> Option<Context>;
 }
 
-/// A repository got new commits.
+/// What git hosts tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pushed {
-    /// URL of the repository, as Applications name it.
-    pub url: String,
-    /// The commit, where it is known.
-    pub sha: String,
+pub enum Told {
+    /// A repository got new commits. Its URL, as Applications may name it.
+    Pushed(String),
+    /// Something was not heard: any repository may have new commits.
+    Missed,
 }
 
 /// What GitOps is given.
@@ -83,8 +83,8 @@ pub struct GitopsContext {
     pub clusters: Arc<dyn Clusters>,
     /// Reads repositories.
     pub repositories: Repositories,
-    /// Pushes as they happen; what they miss a poll finds.
-    pub pushes: BoxStream<'static, Pushed>,
+    /// What git hosts tell as it happens; what they do not a poll finds.
+    pub told: BoxStream<'static, Told>,
     /// Namespace of the Applications.
     pub namespace: String,
     /// Applications reconciled at a time.
@@ -94,31 +94,31 @@ pub struct GitopsContext {
 }
 
 impl GitopsContext {
-    /// The defaults, without pushes.
+    /// The defaults, told nothing.
     #[must_use]
     pub fn new(control: Context, clusters: Arc<dyn Clusters>, repositories: Repositories) -> Self {
         Self {
             control,
             clusters,
             repositories,
-            pushes: futures::stream::pending().boxed(),
+            told: futures::stream::pending().boxed(),
             namespace: NAMESPACE.to_owned(),
             concurrency: CONCURRENCY,
             poll_interval: POLL_INTERVAL,
         }
     }
 
-    /// Listens to pushes.
+    /// Listens to git hosts.
     #[must_use]
-    pub fn pushes(mut self, pushes: BoxStream<'static, Pushed>) -> Self {
-        self.pushes = pushes;
+    pub fn told(mut self, told: BoxStream<'static, Told>) -> Self {
+        self.told = told;
         self
     }
 }
 
 /// Runs until the control cluster's context shuts down. The CRDs of [`argoproj`] must be served.
 pub async fn run(given: GitopsContext) {
-    let GitopsContext { control, clusters, repositories, pushes, namespace, concurrency, poll_interval } = given;
+    let GitopsContext { control, clusters, repositories, told, namespace, concurrency, poll_interval } = given;
     let accounts = AccountSecrets::new(&control, &namespace);
     repositories.set_accounts(accounts.of_git());
     let charts = Charts::new(accounts.clone());
@@ -165,7 +165,7 @@ pub async fn run(given: GitopsContext) {
     });
     tokio::select! {
         () = control.shutdown.cancelled() => {}
-        () = watcher.listen(pushes, &control) => {}
+        () = watcher.listen(told, &control) => {}
         () = watcher.poll(&control, poll_interval) => {}
     }
     // It ends with the same shutdown; an error would only say that it was cancelled.

@@ -1,12 +1,14 @@
 //! What a branch or tag means now, asked once per repository and revision; pushes and polls move it on.
 //! It must not know applications.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::future::join_all;
 use jiff::Timestamp;
 use mainstay_git::{Author, Commit, Repositories};
+use mainstay_webhook::RepositoryKey;
 
 use crate::fetch::Charts;
 
@@ -50,11 +52,39 @@ pub(crate) struct Moved {
     pub(crate) to: Option<String>,
 }
 
+/// Meanings by repository.
+#[derive(Default)]
+struct Known(HashMap<RepositoryKey, BTreeMap<Asked, Arc<Commit>>>);
+
+impl Known {
+    fn get(&self, asked: &Asked) -> Option<&Arc<Commit>> {
+        self.0.get(&RepositoryKey::of(&asked.url))?.get(asked)
+    }
+
+    fn insert(&mut self, asked: Asked, commit: Arc<Commit>) {
+        self.0.entry(RepositoryKey::of(&asked.url)).or_default().insert(asked, commit);
+    }
+
+    fn remove(&mut self, asked: &Asked) {
+        let repository = RepositoryKey::of(&asked.url);
+        let Some(meanings) = self.0.get_mut(&repository) else { return };
+        meanings.remove(asked);
+        if meanings.is_empty() {
+            self.0.remove(&repository);
+        }
+    }
+
+    /// What is known of a repository.
+    fn of(&self, url: &str) -> impl Iterator<Item = (&Asked, &Arc<Commit>)> {
+        self.0.get(&RepositoryKey::of(url)).into_iter().flatten()
+    }
+}
+
 /// The known meanings.
 pub(crate) struct Revisions {
     repositories: Repositories,
     charts: Charts,
-    known: Mutex<BTreeMap<Asked, Arc<Commit>>>,
+    known: Mutex<Known>,
     /// Grows when something may have moved: an answer asked for before that is used once but not kept.
     epoch: AtomicU64,
     /// One refresh at a time, so that an older answer cannot overwrite a newer one.
@@ -72,7 +102,7 @@ impl Revisions {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<Asked, Arc<Commit>>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -107,7 +137,7 @@ impl Revisions {
 
     /// Whether a meaning is known.
     pub(crate) fn knows(&self, asked: &Asked) -> bool {
-        self.known().contains_key(asked)
+        self.known().get(asked).is_some()
     }
 
     /// Forgets one meaning, so that it is asked again.
@@ -115,69 +145,52 @@ impl Revisions {
         self.known().remove(asked);
     }
 
-    /// URLs of the repositories that were asked for.
+    /// A URL of each repository that was asked for.
     pub(crate) fn urls(&self) -> Vec<String> {
-        let mut urls: Vec<String> = self.known().keys().map(|asked| asked.url.clone()).collect();
-        urls.dedup();
+        let known = self.known();
+        let mut urls: Vec<String> =
+            known.0.values().filter_map(|of| Some(of.first_key_value()?.0.url.clone())).collect();
+        urls.sort();
         urls
     }
 
-    /// Asks again for every revision of a repository, and tells which moved. One that cannot be told any more is
-    /// forgotten, so that its applications ask for themselves and report why.
+    /// Asks again for every revision of a repository, all at once so that they share one answer, and tells which moved.
+    /// One that cannot be told any more is forgotten, so that its applications ask for themselves and report why.
     pub(crate) async fn refresh(&self, url: &str) -> Vec<Moved> {
         let _one_at_a_time = self.refreshing.lock().await;
         let asked: Vec<(Asked, String)> = {
             let known = self.known();
             self.epoch.fetch_add(1, Ordering::SeqCst);
-            known
-                .iter()
-                .filter(|(asked, _)| same_repository(&asked.url, url))
-                .map(|(a, commit)| (a.clone(), commit.sha.clone()))
-                .collect()
+            let may_move = known.of(url).filter(|(asked, _)| !is_full_sha(&asked.revision));
+            may_move.map(|(asked, commit)| (asked.clone(), commit.sha.clone())).collect()
         };
-        let mut moved = Vec::new();
-        for (asked, from) in asked {
-            if is_full_sha(&asked.revision) {
-                continue;
+        let answers = join_all(asked.iter().map(|(asked, _)| self.ask(asked))).await;
+        let answered = asked.into_iter().zip(answers);
+        answered.filter_map(|((asked, from), answer)| self.take_in(asked, from, answer)).collect()
+    }
+
+    /// Takes in what a revision means now.
+    fn take_in(&self, asked: Asked, from: String, answer: Result<Commit, Error>) -> Option<Moved> {
+        match answer {
+            Ok(commit) if commit.sha == from => None,
+            Ok(commit) => {
+                let to = commit.sha.clone();
+                self.known().insert(asked.clone(), Arc::new(commit));
+                Some(Moved { asked, from, to: Some(to) })
             }
-            match self.ask(&asked).await {
-                Ok(commit) if commit.sha == from => {}
-                Ok(commit) => {
-                    let to = commit.sha.clone();
-                    self.known().insert(asked.clone(), Arc::new(commit));
-                    moved.push(Moved { asked, from, to: Some(to) });
-                }
-                Err(error) if error.is_transient() => {
-                    tracing::warn!(url = asked.url, error = %mainstay_telemetry::chain(&error), "failed to poll repository");
-                }
-                Err(_) => {
-                    self.known().remove(&asked);
-                    moved.push(Moved { asked, from, to: None });
-                }
+            Err(error) if error.is_transient() => {
+                let error = mainstay_telemetry::chain(&error);
+                tracing::warn!(url = asked.url, %error, "failed to poll repository");
+                None
+            }
+            Err(_) => {
+                self.known().remove(&asked);
+                Some(Moved { asked, from, to: None })
             }
         }
-        moved
     }
-}
-
-/// Whether two URLs mean the same repository, as Argo CD's `git.SameURL`: case of the host, `.git` and a slash at the
-/// end do not count.
-pub(crate) fn same_repository(a: &str, b: &str) -> bool {
-    let plain = |url: &str| url.trim().trim_end_matches('/').trim_end_matches(".git").to_ascii_lowercase();
-    plain(a) == plain(b)
 }
 
 fn is_full_sha(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spellings_of_one_repository() {
-        assert!(same_repository("http://Git/apps.git", "http://git/apps/"));
-        assert!(!same_repository("http://git/apps", "http://git/app"));
-    }
 }

@@ -1,18 +1,19 @@
 //! Which applications a push concerns: those that follow the revision that moved and read a path that changed.
 //! It must not know what an application deploys.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mainstay_api::argoproj::{ApplicationSpec, Source};
 use mainstay_controller_runtime::ObjectKey;
+use mainstay_webhook::RepositoryKey;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::plan::source::Selection;
 use crate::plan::target::hash;
-use crate::revisions::{Asked, same_repository};
+use crate::revisions::Asked;
 use crate::validate;
 
 /// What one application follows.
@@ -31,17 +32,51 @@ struct Followed {
     selection: Option<Selection>,
 }
 
+/// What all applications follow, by application and by repository.
+#[derive(Default)]
+struct Table {
+    routes: BTreeMap<ObjectKey, Route>,
+    readers: HashMap<RepositoryKey, BTreeSet<ObjectKey>>,
+}
+
+impl Table {
+    fn insert(&mut self, app: ObjectKey, route: Route) {
+        self.remove(&app);
+        for repository in route.repositories() {
+            self.readers.entry(repository).or_default().insert(app.clone());
+        }
+        self.routes.insert(app, route);
+    }
+
+    fn remove(&mut self, app: &ObjectKey) {
+        let Some(route) = self.routes.remove(app) else { return };
+        for repository in route.repositories() {
+            let Some(readers) = self.readers.get_mut(&repository) else { continue };
+            readers.remove(app);
+            if readers.is_empty() {
+                self.readers.remove(&repository);
+            }
+        }
+    }
+
+    /// Applications that read a repository.
+    fn readers(&self, url: &str) -> impl Iterator<Item = (&ObjectKey, &Route)> {
+        let readers = self.readers.get(&RepositoryKey::of(url)).into_iter().flatten();
+        readers.filter_map(|app| Some((app, self.routes.get(app)?)))
+    }
+}
+
 /// What all applications follow, kept current by their watch.
 #[derive(Default)]
 pub(crate) struct Routes {
-    routes: Mutex<BTreeMap<ObjectKey, Route>>,
+    table: Mutex<Table>,
     /// A hash of what of an application asks for a look; its status does not, or every report would.
     relevant: Mutex<HashMap<ObjectKey, u64>>,
 }
 
 impl Routes {
-    fn routes(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Route>> {
-        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in an application as it is now. False if nothing changed that asks for a look.
@@ -52,14 +87,14 @@ impl Routes {
         if before == Some(relevant) {
             return false;
         }
-        self.routes().insert(key, route(app));
+        self.table().insert(key, route(app));
         true
     }
 
     /// Notes what a look has read of each source.
     pub(crate) fn learn(&self, app: &ObjectKey, reads: Vec<Vec<String>>) {
-        let mut routes = self.routes();
-        let Some(route) = routes.get_mut(app).filter(|route| route.sources.len() == reads.len()) else { return };
+        let mut table = self.table();
+        let Some(route) = table.routes.get_mut(app).filter(|route| route.sources.len() == reads.len()) else { return };
         for (followed, reads) in route.sources.iter_mut().zip(reads) {
             followed.reads = Some(reads);
         }
@@ -69,39 +104,49 @@ impl Routes {
     pub(crate) fn deleted(&self, app: &Value) {
         let key = ObjectKey::of(app);
         self.relevant.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        self.routes().remove(&key);
+        self.table().remove(&key);
     }
 
-    /// Applications of a repository, with what they follow.
+    /// Applications of a repository, with what they follow of it.
     pub(crate) fn of_repository(&self, url: &str) -> Vec<(ObjectKey, Asked)> {
-        let routes = self.routes();
-        let all = routes.iter().flat_map(|(key, route)| route.sources.iter().map(move |source| (key, &source.asked)));
-        let of = all.filter(|(_, asked)| same_repository(&asked.url, url));
-        of.map(|(key, asked)| (key.clone(), asked.clone())).collect()
+        let table = self.table();
+        let repository = RepositoryKey::of(url);
+        let of_url = |source: &&Followed| RepositoryKey::of(&source.asked.url) == repository;
+        let readers = table.readers(url).flat_map(|(key, route)| {
+            route.sources.iter().filter(of_url).map(move |source| (key.clone(), source.asked.clone()))
+        });
+        readers.collect()
     }
 
     /// All applications.
     pub(crate) fn all(&self) -> Vec<ObjectKey> {
-        self.routes().keys().cloned().collect()
+        self.table().routes.keys().cloned().collect()
     }
 
     /// Applications of the repositories whose URL is as wanted.
     pub(crate) fn of_repositories(&self, wanted: impl Fn(&str) -> bool) -> Vec<ObjectKey> {
-        let routes = self.routes();
         let reads = |route: &Route| route.sources.iter().any(|source| wanted(&source.asked.url));
-        routes.iter().filter(|(_, route)| reads(route)).map(|(key, _)| key.clone()).collect()
+        self.table().routes.iter().filter(|(_, route)| reads(route)).map(|(key, _)| key.clone()).collect()
     }
 
     /// Applications of a project.
     pub(crate) fn of_project(&self, project: &str) -> Vec<ObjectKey> {
-        self.routes().iter().filter(|(_, route)| route.project == project).map(|(key, _)| key.clone()).collect()
+        let table = self.table();
+        table.routes.iter().filter(|(_, route)| route.project == project).map(|(key, _)| key.clone()).collect()
     }
 
     /// Applications that follow a revision and read one of the changed paths, which are sorted.
     pub(crate) fn concerned(&self, asked: &Asked, changed: &[String]) -> Vec<ObjectKey> {
-        let routes = self.routes();
         let reads = |source: &Followed| source.asked == *asked && source.concerned(changed);
-        routes.iter().filter(|(_, route)| route.sources.iter().any(reads)).map(|(key, _)| key.clone()).collect()
+        let table = self.table();
+        let readers = table.readers(&asked.url).filter(|(_, route)| route.sources.iter().any(reads));
+        readers.map(|(key, _)| key.clone()).collect()
+    }
+}
+
+impl Route {
+    fn repositories(&self) -> BTreeSet<RepositoryKey> {
+        self.sources.iter().map(|source| RepositoryKey::of(&source.asked.url)).collect()
     }
 }
 
@@ -180,6 +225,20 @@ mod tests {
         assert_eq!(names(&["shop/dev/application.yaml"]), ["new", "shop"]);
         assert_eq!(names(&["shop/argocd.yaml", "shopping/a.yaml"]), ["apps", "new", "shop", "shopping"]);
         assert_eq!(names(&["README.md"]), ["new"]);
+    }
+
+    #[test]
+    fn readers_of_a_repository_are_found_by_any_of_its_urls() {
+        let routes = Routes::default();
+        let mut moving = app("shop", "shop", "");
+        routes.applied(&moving);
+        let readers = |url: &str| routes.of_repository(url).len();
+        assert_eq!(["http://git/apps.git", "git@git:apps", "http://git/other"].map(readers), [1, 1, 0]);
+        moving["spec"]["source"]["repoURL"] = "http://git/other.git".into();
+        routes.applied(&moving);
+        assert_eq!(["http://git/apps.git", "http://git/other"].map(readers), [0, 1]);
+        routes.deleted(&moving);
+        assert_eq!(readers("http://git/other"), 0);
     }
 
     #[test]

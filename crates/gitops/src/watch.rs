@@ -11,7 +11,7 @@ use mainstay_controller_runtime::{Context, Event, ObjectKey, WorkQueue};
 use mainstay_git::Repositories;
 use mainstay_telemetry::chain;
 
-use crate::Pushed;
+use crate::Told;
 use crate::accounts::AccountSecrets;
 use crate::fetch::SettingsSource;
 use crate::revisions::{Moved, Revisions};
@@ -70,14 +70,17 @@ impl Watcher {
         self.routes.of_project(object::name(event.object()))
     }
 
-    /// Wakes applications for pushes, until there are no more.
-    pub(crate) async fn listen(&self, mut pushes: BoxStream<'static, Pushed>, control: &Context) {
-        while let Some(push) = pushes.next().await {
+    /// Wakes applications for what git hosts tell, until there is no more of it.
+    pub(crate) async fn listen(&self, mut told: BoxStream<'static, Told>, control: &Context) {
+        while let Some(told) = told.next().await {
             let pending = control.probe.begin();
-            self.look_at(&push.url).await;
+            match told {
+                Told::Pushed(url) => self.look_at(&url).await,
+                Told::Missed => self.look_at_all().await,
+            }
             drop(pending);
         }
-        // Without pushes polls go on.
+        // Without news polls go on.
         futures::future::pending::<()>().await;
     }
 
@@ -85,9 +88,13 @@ impl Watcher {
     pub(crate) async fn poll(&self, control: &Context, interval: Duration) {
         loop {
             control.clock.sleep(interval).await;
-            for url in self.revisions.urls() {
-                self.look_at(&url).await;
-            }
+            self.look_at_all().await;
+        }
+    }
+
+    async fn look_at_all(&self) {
+        for url in self.revisions.urls() {
+            self.look_at(&url).await;
         }
     }
 

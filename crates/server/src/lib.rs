@@ -11,11 +11,13 @@ mod data_dir;
 mod engines;
 mod error;
 mod hosts;
+mod news;
 mod plain;
 mod recovery;
 mod seed;
 mod server;
 pub mod store;
+mod webhooks;
 
 pub use audit::AuditLog;
 pub use bootstrap::info_key;

@@ -9,10 +9,11 @@ use http::{StatusCode, header};
 
 use crate::hosts::Hosts;
 
-/// The portal at the root, the git host below `/git`.
-pub(crate) fn router(portal: Router, git: Router, hosts: Hosts) -> Router {
+/// The portal at the root, the git host below `/git`; webhooks under whatever name a git host reaches this server by: they
+/// give nothing away, and a web page cannot send one without being let to.
+pub(crate) fn router(portal: Router, git: Router, webhooks: Router, hosts: Hosts) -> Router {
     let router = Router::new().nest("/git", git).merge(portal).route("/clusters/{*path}", axum::routing::any(use_tls));
-    router.layer(axum::middleware::from_fn_with_state(hosts, known_host))
+    router.layer(axum::middleware::from_fn_with_state(hosts, known_host)).merge(webhooks)
 }
 
 async fn use_tls() -> (StatusCode, &'static str) {
@@ -38,7 +39,7 @@ mod tests {
     async fn status(path: &str, host: &str, listening: &str) -> StatusCode {
         let portal = Router::new().route("/", axum::routing::get(|| async { "portal" }));
         let hosts = Hosts::new(listening.parse().unwrap(), Some("build-7".to_owned()));
-        let router = router(portal, Router::new(), hosts);
+        let router = router(portal, Router::new(), Router::new(), hosts);
         let request = Request::builder().uri(path).header(header::HOST, host).body(Body::empty()).unwrap();
         router.oneshot(request).await.unwrap().status()
     }

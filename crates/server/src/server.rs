@@ -11,8 +11,8 @@ use mainstay_apiserver::limits::ConnectionLimits;
 use mainstay_apiserver::listen::{self, Services};
 use mainstay_apiserver::tls::{self, Certified, LocalCa};
 use mainstay_apiserver::{ApiServer, DEFAULT_CLUSTER, Identity, KeyError, Kubeconfig, SigningKey};
-use mainstay_controller_runtime::Clock;
 use mainstay_controller_runtime::context::Seams;
+use mainstay_controller_runtime::{Clock, Context};
 use mainstay_git::{GitHost, HostOptions, Repositories};
 use mainstay_portal::PortalContext;
 use mainstay_simcluster::LocalAuthority;
@@ -24,6 +24,7 @@ use crate::data_dir::DataDir;
 use crate::engines::Engines;
 use crate::hosts::{Hosts, hostname};
 use crate::seed::IN_CLUSTER_URL;
+use crate::webhooks::Webhooks;
 use crate::{Error, access, plain, recovery, seed};
 
 /// The member clusters of an embedded fleet: one per environment.
@@ -110,18 +111,20 @@ impl Server {
     async fn run(&self, listener: TcpListener, timings: mainstay_simcluster::Timings) -> Result<(), Error> {
         let authority = self.authority()?;
         self.write_kubeconfig(&authority)?;
-        let services = self.services(&authority)?;
+        let control = self.api.client(DEFAULT_CLUSTER, Identity::controller("server"));
+        let webhooks = Webhooks::new(Context::new(DEFAULT_CLUSTER, control, self.seams.clone()));
+        let services = self.services(&authority, &webhooks)?;
         tokio::spawn(listen::serve(listener, services, self.seams.shutdown.clone()));
         self.api.start_background_with(self.seams.probe.clone(), self.seams.shutdown.clone());
         match &self.git {
-            Some(git) => self.start_engines(git, &authority, timings).await,
+            Some(git) => self.start_engines((git, webhooks), &authority, timings).await,
             None => Ok(()),
         }
     }
 
     async fn start_engines(
         &self,
-        git: &GitHost,
+        (git, webhooks): (&GitHost, Webhooks),
         authority: &LocalCa,
         timings: mainstay_simcluster::Timings,
     ) -> Result<(), Error> {
@@ -134,6 +137,7 @@ impl Server {
         let engines = Engines {
             api: &self.api,
             git,
+            webhooks,
             repositories: Repositories::new(mirrors.with_host(git.clone())),
             seams: &self.seams,
             simulation,
@@ -180,15 +184,15 @@ impl Server {
         DataDir::write_secret(&self.kubeconfig(), &kubeconfig.to_yaml())
     }
 
-    fn services(&self, authority: &LocalCa) -> Result<Services, Error> {
+    fn services(&self, authority: &LocalCa, webhooks: &Webhooks) -> Result<Services, Error> {
         let failed = |error: tls::Error| Error::Tls(mainstay_telemetry::chain(&error));
         let names = self.hosts.certified();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let certified = authority.issue("mainstay", &names, CERTIFICATE_LIFETIME).map_err(failed)?;
-        let plain = self.git.as_ref().map(|git| plain::router(self.portal(), git.router(), self.hosts.clone()));
+        let plain = |git: &GitHost| plain::router(self.portal(), git.router(), webhooks.router(), self.hosts.clone());
         Ok(Services {
             secure: self.api.router(),
-            plain,
+            plain: self.git.as_ref().map(plain),
             tls: tls::acceptor_for_clients(&certified, &authority.pem().certificate).map_err(failed)?,
             connections: ConnectionLimits::default(),
         })

@@ -18,6 +18,7 @@ mod path_filter;
 mod provider;
 mod pull_request;
 mod push;
+mod repository_key;
 mod revision;
 mod secrets;
 mod signature;
@@ -28,6 +29,7 @@ pub use path_filter::{MANIFEST_GENERATE_PATHS, PathFilter};
 pub use provider::Provider;
 pub use pull_request::PullRequest;
 pub use push::{Push, RefUpdate};
+pub use repository_key::RepositoryKey;
 pub use revision::parse_revision;
 pub use secrets::Secrets;
 

@@ -8,7 +8,7 @@ mod host;
 mod list;
 mod nested;
 mod plugin;
-mod pull_request;
+pub(super) mod pull_request;
 mod scm;
 
 use futures::FutureExt;

@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 use mainstay_api::argoproj;
 use mainstay_apimachinery::object;
 use mainstay_apiserver::Identity;
-use mainstay_applicationset::{ApplicationSetContext, Clusters};
+use mainstay_applicationset::{ApplicationSetContext, Clusters, Told};
 use mainstay_git::{Author, Change, GitHost, HostOptions, NewCommit, Options, Repositories};
 use mainstay_testkit::{CLUSTER, TestCluster, build};
 use serde_json::{Value, json};
@@ -60,7 +60,8 @@ impl Lab {
     fn run(&self) {
         let control = self.cluster.context(CLUSTER, &Identity::controller("applicationset"));
         let (repositories, pushes) = self.repositories();
-        let context = ApplicationSetContext::new(control, Arc::new(Embedded), repositories).pushes(pushes);
+        let context = ApplicationSetContext::new(control, Arc::new(Embedded), repositories)
+            .told(pushes.map(Told::Pushed).boxed());
         tokio::spawn(mainstay_applicationset::run(context));
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use mainstay_apiserver::Identity;
 use mainstay_controller_runtime::Context;
-use mainstay_gitops::{GitopsContext, Pushed};
+use mainstay_gitops::{GitopsContext, Told};
 use mainstay_testkit::CLUSTER;
 use serde_json::{Value, json};
 
@@ -24,8 +24,8 @@ impl Lab {
     fn run_gitops(&self) {
         let context = self.cluster.context(CLUSTER, &Identity::controller("gitops"));
         let (repositories, pushes) = self.repositories();
-        let pushes = pushes.map(|url| Pushed { url, sha: String::new() }).boxed();
-        let given = GitopsContext::new(context.clone(), Arc::new(Only(context)), repositories).pushes(pushes);
+        let pushes = pushes.map(Told::Pushed).boxed();
+        let given = GitopsContext::new(context.clone(), Arc::new(Only(context)), repositories).told(pushes);
         tokio::spawn(mainstay_gitops::run(given));
     }
 

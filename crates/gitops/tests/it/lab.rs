@@ -10,7 +10,7 @@ use mainstay_apiserver::Identity;
 use mainstay_controller_runtime::context::Seams;
 use mainstay_controller_runtime::{Api, CancellationToken, Context, DeleteOptions, IdleProbe};
 use mainstay_git::{Author, Change, GitHost, HostOptions, NewCommit, Options, Repositories};
-use mainstay_gitops::{Clusters, GitopsContext, Pushed};
+use mainstay_gitops::{Clusters, GitopsContext, Told};
 use mainstay_testkit::{Setup, TestCluster, build};
 use serde_json::{Value, json};
 
@@ -84,22 +84,29 @@ impl Lab {
         self.run_gitops_in([CONTROL, MEMBER].map(context).into());
     }
 
-    fn run_gitops_in(&self, members: Vec<Context>) {
+    /// Starts GitOps that hears of no push.
+    pub(crate) fn run_gitops_that_is_told_nothing(&self) {
+        let identity = Identity::controller("gitops");
+        let members = [CONTROL, MEMBER].map(|name| self.cluster.context(name, &identity));
+        tokio::spawn(mainstay_gitops::run(self.gitops(members.into())));
+    }
+
+    fn gitops(&self, members: Vec<Context>) -> GitopsContext {
         let control = members[0].clone();
         let cache = self._directory.path().join("mirrors");
         let repositories = Repositories::new(Options::new(cache).with_host(self.host.clone()));
+        GitopsContext::new(control, Arc::new(Members(members)), repositories)
+    }
+
+    fn run_gitops_in(&self, members: Vec<Context>) {
         let host = self.host.clone();
         let pushes = futures::stream::unfold(self.host.pushes(), |mut pushes| async move {
             let push = pushes.recv().await.ok()?;
             Some((push, pushes))
         })
-        .map(move |push| Pushed {
-            url: host.url(&push.repo).unwrap(),
-            sha: push.updates[0].new.clone().unwrap_or_default(),
-        })
+        .map(move |push| Told::Pushed(host.url(&push.repo).unwrap()))
         .boxed();
-        let context = GitopsContext::new(control, Arc::new(Members(members)), repositories).pushes(pushes);
-        tokio::spawn(mainstay_gitops::run(context));
+        tokio::spawn(mainstay_gitops::run(self.gitops(members).told(pushes)));
     }
 
     /// Commits files; `None` deletes one.

@@ -80,3 +80,16 @@ async fn a_revision_that_does_not_exist_is_reported() {
     let error = crate::lab::condition(&app, "ComparisonError").unwrap();
     assert!(error.contains("revision v1"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_push_that_nobody_tells_of_is_found_by_the_poll() {
+    let lab = Lab::without_gitops().await;
+    lab.run_gitops_that_is_told_nothing();
+    let first = lab.commit(&[("shop/a.yaml", Some(&config("a", "1", "")))]).await;
+    lab.cluster.apply(&lab.app("shop-dev", "shop")).await;
+    lab.synced("shop-dev", &first).await;
+    let second = lab.commit(&[("shop/a.yaml", Some(&config("a", "2", "")))]).await;
+    let start = tokio::time::Instant::now();
+    lab.synced("shop-dev", &second).await;
+    assert!(start.elapsed().as_secs() <= 121, "{:?}", start.elapsed());
+}

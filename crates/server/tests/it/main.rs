@@ -6,3 +6,4 @@ mod broken_repository;
 mod golden_path;
 mod platform;
 mod restart;
+mod webhooks;

@@ -1,6 +1,7 @@
 //! `pullRequest`: one parameter set for each open pull request of a repository.
 //! It must not know how a host is called.
 
+use mainstay_webhook::{Provider, PullRequest};
 use serde_json::{Value, json};
 
 use super::host::{Client, Filters, Host, at, labels, segment};
@@ -65,6 +66,30 @@ pub(super) async fn params(engine: &Engine<'_>, body: &Value) -> Result<Vec<Para
         }
     }
     Ok(sets)
+}
+
+/// Whether a generator lists the pull requests of the repository that one of changed. What is a template may mean any.
+pub(crate) fn asks_for(body: &Value, pull: &PullRequest) -> bool {
+    let kind = match pull.provider {
+        Provider::GitHub => "github",
+        Provider::GitLab => "gitlab",
+        Provider::Gitea => "gitea",
+        _ => return false,
+    };
+    let Some(options) = body.get(kind) else { return false };
+    let is = |field: &str, wanted: &str| {
+        let own = text(options, field);
+        own.contains("{{") || own.eq_ignore_ascii_case(wanted)
+    };
+    let api = text(options, "api");
+    let is_there = api.is_empty() || api.contains("{{") || pull.is_on(api);
+    let is_it = if kind == "gitlab" {
+        let path = format!("{}/{}", pull.owner, pull.repository);
+        is("project", &path) || pull.project_id.is_some_and(|id| is("project", &id.to_string()))
+    } else {
+        is("owner", &pull.owner) && is("repo", &pull.repository)
+    };
+    is_there && is_it
 }
 
 /// GitLab's query of the state: all states where none is asked for, as upstream.
