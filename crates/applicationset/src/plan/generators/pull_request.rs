@@ -144,7 +144,34 @@ fn slug(branch: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::slug;
+    use super::*;
+    use mainstay_webhook::{Received, Secrets, receive};
+
+    fn opened() -> PullRequest {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("x-github-event", "pull_request".parse().unwrap());
+        let repository = json!({"html_url": "https://github.com/Ada/shop", "clone_url": "https://github.com/Ada/shop.git",
+            "name": "shop", "owner": {"login": "Ada"}, "url": "https://api.github.com/repos/Ada/shop"});
+        let body = json!({"action": "opened", "number": 7, "repository": repository,
+            "pull_request": {"number": 7, "base": {"repo": repository}}});
+        match receive(&headers, body.to_string().as_bytes(), &Secrets::default()).unwrap() {
+            Received::PullRequest(pull) => pull,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_changed_pull_request_concerns_who_lists_it() {
+        let asks = |body: Value| asks_for(&body, &opened());
+        assert!(asks(json!({"github": {"owner": "ada", "repo": "Shop"}})));
+        assert!(asks(json!({"github": {"owner": "{{.owner}}", "repo": "shop"}})));
+        assert!(!asks(json!({"github": {"owner": "ada", "repo": "cart"}})));
+        assert!(!asks(json!({"gitea": {"owner": "ada", "repo": "shop"}})));
+        assert!(!asks(json!({"github": {"owner": "ada", "repo": "shop", "api": "https://git.example.com/api"}})));
+        let listing = json!({"pullRequest": {"github": {"owner": "ada", "repo": "shop"}}});
+        let nested = json!([{"matrix": {"generators": [listing]}}]);
+        assert!(crate::plan::asks_for(nested.as_array().unwrap(), &opened()));
+    }
 
     #[test]
     fn a_slug_keeps_whole_words() {
