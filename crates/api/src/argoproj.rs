@@ -349,10 +349,24 @@ pub struct AppProjectSpec {
     pub namespace_resource_blacklist: Vec<GroupKindName>,
     /// When its applications may sync; kept as it is.
     pub sync_windows: Vec<Value>,
+    /// Whether to tell of resources that no application deploys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orphaned_resources: Option<OrphanedResources>,
     /// Keys that commits must be signed with; kept as it is.
     pub signature_keys: Vec<Value>,
     /// What commits must prove; kept as it is.
     pub source_integrity: Option<Value>,
+}
+
+/// `OrphanedResourcesMonitorSettings`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrphanedResources {
+    /// Whether Applications carry a warning.
+    pub warn: bool,
+    /// What is not told of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<GroupKindName>,
 }
 
 /// `ClusterResourceRestrictionItem`: globs.

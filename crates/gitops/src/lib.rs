@@ -146,14 +146,15 @@ pub async fn run(given: GitopsContext) {
         .watch(settings.informer(), move |event| of_settings.settings(event))
         .watch(accounts.informer(), move |event| of_secret.account(event, &secrets));
     let entropy = seed::entropy(&control, &namespace).await;
+    let capabilities = Capabilities::new(queue.clone());
     let engine = Arc::new(Engine {
         clusters,
         applications,
         projects,
         revisions,
         routes,
-        sources: Sources::new((repositories, charts), Capabilities::new(queue.clone()), entropy),
-        views: LiveViews::new(&namespace, queue, Arc::clone(&settings)),
+        sources: Sources::new((repositories, charts), capabilities.clone(), entropy),
+        views: LiveViews::new(queue, Arc::clone(&settings), capabilities),
         settings,
         recorder: Recorder::new(&control, MANAGER),
         memories: std::sync::Mutex::default(),

@@ -10,7 +10,7 @@ use mainstay_apimachinery::GroupVersionKind;
 use mainstay_controller_runtime::{Context, ObjectKey};
 use serde_json::Value;
 
-use crate::fetch::{self, Ask, LiveViews, Overlay, Seen, Sources, Verdicts, View, Wanted};
+use crate::fetch::{self, Ask, LiveViews, Overlay, Search, Seen, Sources, Verdicts, View, Wanted};
 use crate::hooks;
 use crate::plan::compare::{self, Comparison, Ignored, Live, Prediction};
 use crate::plan::health::{Judge, Reporting};
@@ -62,6 +62,8 @@ pub(crate) struct Observed {
     pub(crate) now: Timestamp,
     /// Images of what live instances made.
     pub(crate) made: BTreeSet<String>,
+    /// What no application deploys in the namespace, if the project asks.
+    pub(crate) orphans: Vec<Key>,
     pub(crate) predictions: BTreeMap<Key, Prediction>,
     pub(crate) comparison: Comparison,
     /// Why nothing may be pruned.
@@ -104,6 +106,14 @@ pub(crate) async fn observe(
     memory.overlay.lay_over(&mut live, subject.cluster.clock.now());
     // What was written here before its kind was excluded is not ours to prune any more.
     live.retain(|key, _| !subject.settings.excludes(&key.group, &key.kind, &valid.spec.destination));
+    let search = Search {
+        app: &subject.key,
+        cluster: &subject.cluster,
+        destination: &valid.spec.destination,
+        asked: subject.project.orphaned_resources.as_ref(),
+        settings: &subject.settings,
+    };
+    let orphans = views.orphans(&search).await?;
     let rules = &subject.rules;
     let predictions = fetch::predict(&subject.cluster, &targets.by_key, &live, rules, &mut memory.verdicts).await?;
     let allow_empty = valid.automated().is_some_and(|automated| automated.allow_empty);
@@ -121,6 +131,7 @@ pub(crate) async fn observe(
         settings: Arc::clone(&subject.settings),
         now,
         made: images,
+        orphans,
         predictions,
         comparison: Comparison::default(),
         unblocked: false,

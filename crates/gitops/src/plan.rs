@@ -14,6 +14,7 @@ pub mod key;
 pub mod operation;
 pub mod options;
 pub mod order;
+pub mod orphan;
 pub mod overrides;
 pub mod problem;
 pub mod project;

@@ -12,10 +12,11 @@ use mainstay_apimachinery::{GroupVersionKind, object};
 use mainstay_controller_runtime::{ApiResource, Context, Event, Informer, ObjectKey, WorkQueue};
 use serde_json::Value;
 
-use super::Error;
 use super::children::Children;
 use super::definitions::Definitions;
+use super::orphans::{Orphans, Search};
 use super::settings::SettingsSource;
+use super::{Capabilities, Error};
 use crate::plan::compare::{self, Live};
 use crate::plan::health::{self, Reporting};
 use crate::plan::key::{Key, tracked_by};
@@ -38,6 +39,7 @@ pub(crate) struct LiveViews {
     hooked: Mutex<HashSet<(String, ApiResource)>>,
     definitions: Definitions,
     children: Children,
+    orphans: Orphans,
     settings: Arc<SettingsSource>,
     /// Applications with kinds that their destination does not serve, by cluster.
     lacking: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
@@ -89,9 +91,10 @@ pub(crate) struct Wanted<'a> {
 
 impl LiveViews {
     /// Views that wake applications of a namespace through a queue.
-    pub(crate) fn new(namespace: &str, queue: WorkQueue<ObjectKey>, settings: Arc<SettingsSource>) -> Self {
+    pub(crate) fn new(queue: WorkQueue<ObjectKey>, settings: Arc<SettingsSource>, capabilities: Capabilities) -> Self {
         Self {
-            alarm: Alarm { namespace: namespace.to_owned(), queue, sizes: Arc::default() },
+            alarm: Alarm { namespace: settings.namespace().to_owned(), queue, sizes: Arc::default() },
+            orphans: Orphans::new(capabilities),
             hooked: Mutex::default(),
             definitions: Definitions::default(),
             children: Children::default(),
@@ -136,6 +139,11 @@ impl LiveViews {
         let instances = instances.map(|(_, object)| object::uid(object).to_owned()).collect();
         let images = self.children.images(wanted.cluster, wanted.app, &instances, &self.alarm).await;
         Ok(View { live, reporting, images })
+    }
+
+    /// The resources of an application's namespace that no application deploys, if its project asks.
+    pub(crate) async fn orphans(&self, search: &Search<'_>) -> Result<Vec<Key>, Error> {
+        self.orphans.find(search, &self.alarm).await
     }
 
     async fn is_made_for_graph(&self, cluster: &Context, resource: &ApiResource) -> bool {
@@ -202,6 +210,7 @@ impl LiveViews {
     pub(crate) fn forget(&self, app: &str) {
         lock(&self.alarm.sizes).remove(app);
         self.children.forget(app);
+        self.orphans.forget(app);
         for apps in lock(&self.lacking).values_mut() {
             apps.remove(app);
         }

@@ -47,6 +47,7 @@ pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) 
     found.extend(problems(subject, observed));
     found.extend(degraded(observed, &resources));
     found.extend(pin(subject));
+    found.extend(orphans(observed));
     let mut status = ApplicationStatus {
         sync: Some(sync(subject, observed)),
         health: Some(transition(old.health.as_ref(), &aggregate, &now)),
@@ -192,6 +193,13 @@ fn join(messages: &[String]) -> String {
         text.push_str(&format!("\nand {} more", messages.len() - NAMED));
     }
     text
+}
+
+/// What the application's namespace holds besides.
+fn orphans(observed: &Observed) -> Option<(&'static str, String)> {
+    let names: Vec<String> = observed.orphans.iter().map(Key::to_string).collect();
+    let message = || format!("Application has {} orphaned resources\n{}", names.len(), join(&names));
+    (!names.is_empty()).then(|| ("OrphanedResourceWarning", message()))
 }
 
 /// Says so while a rollback holds the application.

@@ -14,6 +14,7 @@ mod instances;
 mod killed;
 mod kustomize;
 mod lab;
+mod orphans;
 mod project_restrictions;
 mod prune;
 mod pushes;
