@@ -356,6 +356,8 @@ pub struct AppProjectSpec {
     pub signature_keys: Vec<Value>,
     /// What commits must prove; kept as it is.
     pub source_integrity: Option<Value>,
+    /// Namespaces besides GitOps' own whose Applications may be of it; globs.
+    pub source_namespaces: Vec<String>,
 }
 
 /// `OrphanedResourcesMonitorSettings`.

@@ -51,7 +51,7 @@ impl Event<'_> {
 
 type Handler = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 /// Gives the keys an object is found under in an index.
-pub type IndexFn = fn(&Value) -> Vec<String>;
+type IndexFn = Box<dyn Fn(&Value) -> Vec<String> + Send + Sync>;
 
 /// The cache of one resource in one cluster. Cheap to clone.
 #[derive(Clone)]
@@ -158,12 +158,12 @@ impl Informer {
     }
 
     /// Adds an index; a second call with the same name changes nothing.
-    pub fn add_index(&self, name: &'static str, keys_of: IndexFn) {
+    pub fn add_index(&self, name: &'static str, keys_of: impl Fn(&Value) -> Vec<String> + Send + Sync + 'static) {
         let mut cache = self.cache();
         if cache.indices.contains_key(name) {
             return;
         }
-        let mut index = Index { keys_of, entries: BTreeMap::new() };
+        let mut index = Index { keys_of: Box::new(keys_of), entries: BTreeMap::new() };
         for (key, json) in &cache.objects {
             index.insert(key, &parse(json));
         }

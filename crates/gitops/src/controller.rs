@@ -26,6 +26,7 @@ use crate::hooks;
 use crate::observe::{Memory, Observed, Subject, observe};
 use crate::plan::autosync;
 use crate::plan::history;
+use crate::plan::tracking::Owner;
 use crate::plan::turn::{self, Run, Turn};
 use crate::plan::vain;
 use crate::report::{self, Besides, Findings, Notice};
@@ -139,7 +140,8 @@ impl Engine {
             self.forget(&key);
             return Ok(Action::done());
         };
-        if object::annotation(&app, argoproj::SKIP_RECONCILE) == Some("true") {
+        let is_ours = self.settings.current().allows(&key.namespace, self.settings.namespace());
+        if !is_ours || object::annotation(&app, argoproj::SKIP_RECONCILE) == Some("true") {
             return Ok(Action::done());
         }
         if object::is_deleting(&app) {
@@ -187,8 +189,10 @@ impl Engine {
     /// Validates an application, and finds its project and its cluster.
     fn subject(&self, key: &ObjectKey, app: &Value) -> Result<Subject, Invalid> {
         let mut valid = validate::application(app)?;
-        let live = self.projects.get(&key.namespace, valid.project());
+        let (home, owner) = (self.settings.namespace().to_owned(), self.owner(key));
+        let live = self.projects.get(&home, valid.project());
         let project = validate::project(&valid, live.as_ref())?;
+        validate::namespace(&valid, &project, (&key.namespace, &home))?;
         let vain = live.iter().flat_map(|live| vain::project(valid.project(), live)).collect::<Vec<_>>();
         valid.remarks.extend(vain);
         let settings = self.settings.current();
@@ -200,7 +204,11 @@ impl Engine {
                 valid.cluster()
             ))
         })?;
-        Ok(Subject { key: key.clone(), app: app.clone(), valid, project, cluster, settings, rules })
+        Ok(Subject { key: key.clone(), app: app.clone(), owner, home, valid, project, cluster, settings, rules })
+    }
+
+    fn owner(&self, key: &ObjectKey) -> Owner {
+        Owner::new(&key.namespace, &key.name, self.settings.namespace(), self.settings.current().tracking())
     }
 
     /// Does what the refresh annotation asks for.
@@ -431,7 +439,7 @@ impl Engine {
     fn forget(&self, key: &ObjectKey) {
         self.take(key);
         self.sources.forget(key);
-        self.views.forget(&key.name);
+        self.views.forget(&self.owner(key).instance);
     }
 }
 

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::MANAGER;
 use crate::fetch::{self, LiveViews, Wanted};
 use crate::plan::compare::Live;
-use crate::plan::key::{Key, tracked_by};
+use crate::plan::key::Key;
 use crate::plan::options::SyncOptions;
+use crate::plan::tracking::Owner;
 use crate::plan::{hook, order, prune, target};
 use crate::{apply, hooks, report};
 
@@ -67,14 +68,15 @@ fn is_ours(finalizer: &str) -> bool {
 /// `kinds` are those the application may have made besides the ones in its status.
 pub(crate) async fn advance(
     control: &Context,
-    app: &Value,
+    (app, owner): (&Value, &Owner),
     cluster: Option<&Context>,
     views: &LiveViews,
     kinds: Vec<GroupVersionKind>,
 ) -> Result<Progress, Error> {
     let name = object::name(app).to_owned();
     if let Some(cluster) = cluster {
-        let live = tracked(cluster, app, views, kinds).await.map_err(|error| Error::Read(name.clone(), error))?;
+        let live =
+            tracked(cluster, (app, owner), views, kinds).await.map_err(|error| Error::Read(name.clone(), error))?;
         let doomed: Vec<(Key, i64)> = live.iter().map(|(key, live)| (key.clone(), target::wave(live))).collect();
         if let Some(wave) = order::deletion_waves(&doomed).first() {
             delete_wave(cluster, app, wave, &live).await.map_err(|error| Error::Delete(name, error))?;
@@ -88,11 +90,10 @@ pub(crate) async fn advance(
 /// The live objects that go with the application.
 async fn tracked(
     cluster: &Context,
-    app: &Value,
+    (app, owner): (&Value, &Owner),
     views: &LiveViews,
     mut kinds: Vec<GroupVersionKind>,
 ) -> Result<Live, fetch::Error> {
-    let name = object::name(app);
     let status: ApplicationStatus =
         app.get("status").and_then(|status| serde_json::from_value(status.clone()).ok()).unwrap_or_default();
     kinds.extend(status.resources.iter().map(|r| GroupVersionKind::new(&r.group, &r.version, &r.kind)));
@@ -101,9 +102,9 @@ async fn tracked(
     let spec: ApplicationSpec =
         app.get("spec").and_then(|spec| serde_json::from_value(spec.clone()).ok()).unwrap_or_default();
     let destination = &spec.destination;
-    let wanted = Wanted { cluster, app: name, targets: Vec::new(), before: kinds, destination };
+    let wanted = Wanted { cluster, app: owner, targets: Vec::new(), before: kinds, destination };
     let mut live = views.read(&wanted).await?.live;
-    live.retain(|key, live| tracked_by(live) == Some(name) && !prune::survives_deletion(key, live, name));
+    live.retain(|key, live| owner.owns(live) && !prune::survives_deletion(key, live, owner));
     Ok(live)
 }
 

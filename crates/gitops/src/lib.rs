@@ -135,7 +135,7 @@ pub async fn run(given: GitopsContext) {
         Arc::clone(&routes),
         Arc::clone(&revisions),
         repositories.clone(),
-        Arc::clone(&settings),
+        (Arc::clone(&settings), applications.clone()),
     );
     let watcher = Arc::new(watcher);
     let [of_app, of_project, of_settings, of_secret] = std::array::from_fn(|_| Arc::clone(&watcher));

@@ -19,12 +19,16 @@ use crate::plan::options::FAIL_ON_SHARED;
 use crate::plan::prune;
 use crate::plan::settings::Settings;
 use crate::plan::target::{Target, Targets};
+use crate::plan::tracking::Owner;
 use crate::validate::Validated;
 
 /// An application that can be worked on.
 pub(crate) struct Subject {
     pub(crate) key: ObjectKey,
     pub(crate) app: Value,
+    pub(crate) owner: Owner,
+    /// Namespace of GitOps itself, where projects are.
+    pub(crate) home: String,
     pub(crate) valid: Validated,
     pub(crate) project: AppProjectSpec,
     pub(crate) cluster: Context,
@@ -85,6 +89,7 @@ pub(crate) async fn observe(
     let valid = &subject.valid;
     let ask = Ask {
         app: &subject.key,
+        owner: &subject.owner,
         sources: &valid.sources,
         destination: &valid.spec.destination,
         options: &valid.options,
@@ -97,7 +102,7 @@ pub(crate) async fn observe(
     let targets = desired.targets;
     let wanted = Wanted {
         cluster: &subject.cluster,
-        app: &valid.name,
+        app: &subject.owner,
         targets: targets.by_key.values().map(|target| (&target.key, target.version.as_str())).collect(),
         before: managed_before(valid).into_iter().chain(targets.hooks.iter().map(|hook| hook.target.gvk())).collect(),
         destination: &valid.spec.destination,
@@ -107,7 +112,7 @@ pub(crate) async fn observe(
     // What was written here before its kind was excluded is not ours to prune any more.
     live.retain(|key, _| !subject.settings.excludes(&key.group, &key.kind, &valid.spec.destination));
     let search = Search {
-        app: &subject.key,
+        app: (&subject.key, &subject.owner),
         cluster: &subject.cluster,
         destination: &valid.spec.destination,
         asked: subject.project.orphaned_resources.as_ref(),
@@ -154,8 +159,8 @@ impl Observed {
 
     /// Desired resources that another application deploys too, in words.
     pub(crate) fn shared(&self, subject: &Subject) -> Vec<String> {
-        let app = &subject.valid.name;
-        let shared = compare::shared(app, &self.targets.by_key, &self.live);
+        let app = &subject.owner.instance;
+        let shared = compare::shared(&subject.owner, &self.targets.by_key, &self.live);
         let said = |(target, owner): (&Target, &str)| {
             format!("{}: {} is part of applications {app} and {owner}", target.origin, target.key)
         };
@@ -166,7 +171,7 @@ impl Observed {
     pub(crate) fn compare(&mut self, subject: &Subject) {
         let gaps = self.targets.problems.iter().any(|problem| problem.leaves_a_gap());
         let targets = &self.targets.by_key;
-        self.comparison = compare::compare(&subject.valid.name, targets, &self.live, &self.predictions, gaps);
+        self.comparison = compare::compare(&subject.owner, targets, &self.live, &self.predictions, gaps);
     }
 
     /// Takes in what was written: those resources are now as desired.
@@ -184,9 +189,9 @@ impl Observed {
     fn note_blocked(&mut self, subject: &Subject, views: &LiveViews, memory: &mut Memory) {
         let blocked = self.targets.by_key.values().filter(|target| target.blocked);
         let mut blocked: BTreeSet<Key> = blocked.map(|target| target.key.clone()).collect();
-        views.lacks_kinds(&subject.cluster, &subject.valid.name, !blocked.is_empty());
+        views.lacks_kinds(&subject.cluster, &subject.owner.instance, !blocked.is_empty());
         if subject.valid.options.has(FAIL_ON_SHARED, "true") {
-            let shared = compare::shared(&subject.valid.name, &self.targets.by_key, &self.live);
+            let shared = compare::shared(&subject.owner, &self.targets.by_key, &self.live);
             blocked.extend(shared.map(|(target, _)| target.key.clone()));
         }
         // The first look since the start counts as a change: what failed before is tried once more.

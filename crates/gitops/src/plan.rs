@@ -23,6 +23,7 @@ pub mod settings;
 pub mod source;
 pub mod target;
 pub mod tasks;
+pub mod tracking;
 pub mod turn;
 pub mod vain;
 pub mod windows;

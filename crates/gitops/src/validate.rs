@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::plan::helm::HelmOptions;
 use crate::plan::options::SyncOptions;
-use crate::plan::{project, vain};
+use crate::plan::{glob, project, vain};
 
 /// An Application that can be worked on.
 #[derive(Clone, Debug)]
@@ -233,6 +233,21 @@ pub fn project(valid: &Validated, project: Option<&Value>) -> Result<AppProjectS
     }
     project::check_destination(name, &spec, &valid.spec.destination).map_err(Invalid)?;
     Ok(spec)
+}
+
+/// Checks an application of another namespace than GitOps' own, `home`, against its project.
+///
+/// # Errors
+/// When the project takes no applications of the namespace.
+pub fn namespace(valid: &Validated, spec: &AppProjectSpec, (own, home): (&str, &str)) -> Result<(), Invalid> {
+    if own == home || spec.source_namespaces.iter().any(|pattern| glob::matches(pattern, own)) {
+        return Ok(());
+    }
+    Err(Invalid(format!(
+        "application '{}' in namespace '{own}' is not permitted to use project '{}'; add the namespace to the project's sourceNamespaces",
+        valid.name,
+        valid.project()
+    )))
 }
 
 #[cfg(test)]

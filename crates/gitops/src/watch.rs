@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use mainstay_apimachinery::object;
-use mainstay_controller_runtime::{Context, Event, ObjectKey, WorkQueue};
+use mainstay_controller_runtime::{Context, Event, Informer, ObjectKey, WorkQueue};
 use mainstay_git::Repositories;
 use mainstay_telemetry::chain;
+use serde_json::Value;
 
 use crate::Told;
 use crate::accounts::AccountSecrets;
@@ -24,7 +25,7 @@ pub(crate) struct Watcher {
     revisions: Arc<Revisions>,
     repositories: Repositories,
     settings: Arc<SettingsSource>,
-    namespace: String,
+    applications: Informer,
 }
 
 impl Watcher {
@@ -33,16 +34,15 @@ impl Watcher {
         routes: Arc<Routes>,
         revisions: Arc<Revisions>,
         repositories: Repositories,
-        settings: Arc<SettingsSource>,
+        (settings, applications): (Arc<SettingsSource>, Informer),
     ) -> Self {
-        let namespace = settings.namespace().to_owned();
-        Self { queue, routes, revisions, repositories, settings, namespace }
+        Self { queue, routes, revisions, repositories, settings, applications }
     }
 
     /// The key of a changed application, if the change asks for a look.
     pub(crate) fn application(&self, event: &Event<'_>) -> Option<ObjectKey> {
         let app = event.object();
-        if object::namespace(app) != Some(&self.namespace) {
+        if !self.allows(app) {
             return None;
         }
         let asks = match event {
@@ -55,9 +55,25 @@ impl Watcher {
         asks.then(|| ObjectKey::of(app))
     }
 
-    /// All applications, if the settings changed.
+    /// Whether an application is in a namespace that is looked at.
+    fn allows(&self, app: &Value) -> bool {
+        let namespace = object::namespace(app).unwrap_or_default();
+        self.settings.current().allows(namespace, self.settings.namespace())
+    }
+
+    /// All applications, if the settings changed: those too that were in no namespace to be looked at.
     pub(crate) fn settings(&self, event: &Event<'_>) -> Vec<ObjectKey> {
-        if self.settings.changed(event) { self.routes.all() } else { Vec::new() }
+        if !self.settings.changed(event) {
+            return Vec::new();
+        }
+        for app in self.applications.list() {
+            if self.allows(&app) {
+                self.routes.applied(&app);
+            } else {
+                self.routes.deleted(&app);
+            }
+        }
+        self.routes.all()
     }
 
     /// The applications of the repositories that an account is for: they may have been refused before.
@@ -67,7 +83,9 @@ impl Watcher {
 
     /// The applications of a changed project.
     pub(crate) fn project(&self, event: &Event<'_>) -> Vec<ObjectKey> {
-        self.routes.of_project(object::name(event.object()))
+        let project = event.object();
+        let is_ours = object::namespace(project) == Some(self.settings.namespace());
+        if is_ours { self.routes.of_project(object::name(project)) } else { Vec::new() }
     }
 
     /// Wakes applications for what git hosts tell, until there is no more of it.

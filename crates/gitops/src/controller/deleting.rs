@@ -31,7 +31,8 @@ impl Engine {
         let name = if spec.destination.name.is_empty() { &spec.destination.server } else { &spec.destination.name };
         let cluster = self.clusters.get(name);
         let kinds = self.kinds_of_source(app).await;
-        match deletion::advance(&self.control, app, cluster.as_ref(), &self.views, kinds).await? {
+        let owner = self.owner(&ObjectKey::of(app));
+        match deletion::advance(&self.control, (app, &owner), cluster.as_ref(), &self.views, kinds).await? {
             Progress::Done => Ok(Action::done()),
             Progress::Waiting => Ok(Action::resync_after(RESYNC)),
         }

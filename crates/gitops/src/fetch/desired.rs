@@ -18,6 +18,7 @@ use crate::plan::problem::{Cause, Problem};
 use crate::plan::settings::Settings;
 use crate::plan::source::{self, Parsed, Selection, SourceFile};
 use crate::plan::target::{self, Manifest, Mode, Naming, Scopes, Targets};
+use crate::plan::tracking::Owner;
 use crate::plan::{key::Key, project};
 use crate::revisions;
 
@@ -39,6 +40,7 @@ pub(crate) struct Sources {
 /// Whose desired resources are asked for.
 pub(crate) struct Ask<'a> {
     pub(crate) app: &'a ObjectKey,
+    pub(crate) owner: &'a Owner,
     pub(crate) sources: &'a [Source],
     pub(crate) destination: &'a Destination,
     pub(crate) options: &'a SyncOptions,
@@ -207,7 +209,7 @@ impl Sources {
         let permits = |key: &Key| project::check_resource(name, spec, key, ask.destination);
         let excludes = |key: &Key| ask.settings.excludes(&key.group, &key.kind, ask.destination);
         let naming = Naming {
-            app: &ask.app.name,
+            app: ask.owner,
             namespace: &ask.destination.namespace,
             options: ask.options,
             permits: &permits,
@@ -286,6 +288,7 @@ fn identity(ask: &Ask<'_>) -> u64 {
     }
     Mode::of(&SyncOptions::default(), ask.options).hash(&mut hasher);
     (ask.settings.filter(), project::canonical(ask.destination)).hash(&mut hasher);
+    format!("{:?}", ask.owner).hash(&mut hasher);
     (&ask.destination.namespace, &ask.cluster.cluster, ask.project.0, format!("{:?}", ask.project.1)).hash(&mut hasher);
     hasher.finish()
 }

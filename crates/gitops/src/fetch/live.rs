@@ -19,11 +19,14 @@ use super::settings::SettingsSource;
 use super::{Capabilities, Error};
 use crate::plan::compare::{self, Live};
 use crate::plan::health::{self, Reporting};
-use crate::plan::key::{Key, tracked_by};
+use crate::plan::key::Key;
 use crate::plan::settings::Settings;
+use crate::plan::tracking::{Method, Owner, Tracking, parse_instance};
 
 /// Index of the informers: objects by the application that tracks them.
 const BY_APP: &str = "gitops/application";
+/// The same by label.
+const BY_LABEL: &str = "gitops/application-label";
 /// How long an application waits for more changes of its objects before it looks, and how much longer for each
 /// object it has: an app of apps with 1000 children looks once a second, not a thousand times.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -55,12 +58,18 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
+    /// The key of an application by its name among all.
+    fn key(&self, app: &str) -> ObjectKey {
+        let (namespace, name) = parse_instance(app, &self.namespace);
+        ObjectKey::new(namespace, name)
+    }
+
     /// Wakes an application once its objects have settled. One that was never compared looks for itself when its turn
     /// comes.
     pub(super) fn ring(&self, app: &str) {
         let Some(size) = lock(&self.sizes).get(app).copied() else { return };
         let delay = SETTLE.saturating_add(SETTLE_PER_OBJECT.saturating_mul(size)).min(SETTLE_MAX);
-        self.queue.add_after(ObjectKey::new(self.namespace.clone(), app), delay);
+        self.queue.add_after(self.key(app), delay);
     }
 }
 
@@ -79,8 +88,8 @@ pub(crate) struct View {
 pub(crate) struct Wanted<'a> {
     /// The destination.
     pub(crate) cluster: &'a Context,
-    /// Name of the application.
-    pub(crate) app: &'a str,
+    /// The application.
+    pub(crate) app: &'a Owner,
     /// Desired keys with their version.
     pub(crate) targets: Vec<(&'a Key, &'a str)>,
     /// Kinds that it managed before.
@@ -123,8 +132,9 @@ impl LiveViews {
             if self.is_made_for_graph(wanted.cluster, informer.resource()).await {
                 reporting.add(gvk.group_kind());
             }
-            let tracked = informer.by_index(BY_APP, wanted.app);
-            live.extend(tracked.into_iter().map(|object| (Key::of(&object), object)));
+            let tracked = informer.by_index(index(&wanted.app.tracking), &wanted.app.instance);
+            let tracked = tracked.into_iter().filter(|object| wanted.app.owns(object));
+            live.extend(tracked.map(|object| (Key::of(&object), object)));
             for key in keys {
                 if !live.contains_key(key)
                     && let Some(object) = informer.get(&key.namespace, &key.name)
@@ -134,10 +144,10 @@ impl LiveViews {
             }
         }
         let size = u32::try_from(live.len()).unwrap_or(u32::MAX);
-        lock(&self.alarm.sizes).insert(wanted.app.to_owned(), size);
+        lock(&self.alarm.sizes).insert(wanted.app.instance.clone(), size);
         let instances = live.iter().filter(|(key, _)| reporting.is_instance(key));
         let instances = instances.map(|(_, object)| object::uid(object).to_owned()).collect();
-        let images = self.children.images(wanted.cluster, wanted.app, &instances, &self.alarm).await;
+        let images = self.children.images(wanted.cluster, &wanted.app.instance, &instances, &self.alarm).await;
         Ok(View { live, reporting, images })
     }
 
@@ -161,9 +171,11 @@ impl LiveViews {
         let Some(mapping) = mapping else { return Ok(None) };
         let informer = cluster.informers.informer(&mapping.resource);
         if lock(&self.hooked).insert((cluster.cluster.clone(), mapping.resource.clone())) {
-            informer.add_index(BY_APP, |object| tracked_by(object).map(str::to_owned).into_iter().collect());
             informer.add_handler(self.waker());
         }
+        // Which installation an object is of is looked at when it is read.
+        let tracking = Tracking { installation: String::new(), ..self.settings.current().tracking().clone() };
+        informer.add_index(index(&tracking), move |object| owners(&tracking, object));
         if tokio::time::timeout(SYNC_LIMIT, informer.synced()).await.is_err() {
             // Listing fails: the kind may be gone again. An empty view must never pass for an empty cluster.
             cluster.mapper.forget(gvk);
@@ -177,8 +189,9 @@ impl LiveViews {
         let (alarm, settings) = (self.alarm.clone(), Arc::clone(&self.settings));
         let shown: Mutex<HashMap<ObjectKey, Shown>> = Mutex::default();
         move |event| {
-            let seen = |object: &Value| seen(object, &settings.current(), settings.now());
-            for app in concerned(&mut lock(&shown), event, seen) {
+            let current = settings.current();
+            let seen = |object: &Value| seen(object, &current, settings.now());
+            for app in concerned(&mut lock(&shown), event, (current.tracking(), seen)) {
                 alarm.ring(&app);
             }
         }
@@ -201,7 +214,7 @@ impl LiveViews {
         let name = cluster.cluster.clone();
         self.definitions.watch(cluster, move || {
             for app in lock(&lacking).get(&name).into_iter().flatten() {
-                alarm.queue.add_after(ObjectKey::new(alarm.namespace.clone(), app.as_str()), SETTLE);
+                alarm.queue.add_after(alarm.key(app), SETTLE);
             }
         });
     }
@@ -217,6 +230,15 @@ impl LiveViews {
     }
 }
 
+/// The index that holds who is tracked how. Another `application.instanceLabelKey` counts from the next start on.
+fn index(tracking: &Tracking) -> &'static str {
+    if tracking.method == Method::Label { BY_LABEL } else { BY_APP }
+}
+
+fn owners(tracking: &Tracking, object: &Value) -> Vec<String> {
+    tracking.owner(object).map(str::to_owned).into_iter().collect()
+}
+
 /// What a look would see of an object: whose it is, and what of it counts.
 #[derive(Clone, PartialEq, Eq)]
 struct Shown {
@@ -225,9 +247,13 @@ struct Shown {
 }
 
 /// The applications to wake for an event. Most writes of a status change nothing that a look would see.
-fn concerned(shown: &mut HashMap<ObjectKey, Shown>, event: &Event<'_>, seen: impl Fn(&Value) -> u64) -> Vec<String> {
+fn concerned(
+    shown: &mut HashMap<ObjectKey, Shown>,
+    event: &Event<'_>,
+    (tracking, seen): (&Tracking, impl Fn(&Value) -> u64),
+) -> Vec<String> {
     let (object, key) = (event.object(), ObjectKey::of(event.object()));
-    let app = tracked_by(object).map(str::to_owned);
+    let app = tracking.owner(object).map(str::to_owned);
     let before = match (event, &app) {
         (Event::Applied { .. }, Some(app)) => {
             let now = Shown { app: app.clone(), seen: seen(object) };
@@ -269,7 +295,8 @@ mod tests {
         let health = |health: &str, sync: &str| json!({"health": {"status": health}, "sync": {"revision": sync}});
         let mut shown = HashMap::new();
         let seen = |object: &Value| seen(object, &Settings::default(), Timestamp::UNIX_EPOCH);
-        let mut wakes = |object: Value| concerned(&mut shown, &Event::Applied { object: &object }, seen);
+        let tracking = Tracking::default();
+        let mut wakes = |object: Value| concerned(&mut shown, &Event::Applied { object: &object }, (&tracking, seen));
         assert_eq!(wakes(child("apps", "x", health("Missing", "1"))), ["apps"]);
         assert_eq!(wakes(child("apps", "x", health("Missing", "2"))), Vec::<String>::new());
         assert_eq!(wakes(child("apps", "x", health("Healthy", "2"))), ["apps"]);
@@ -279,6 +306,6 @@ mod tests {
         untracked["metadata"]["annotations"] = json!({});
         assert_eq!(wakes(untracked), ["other"], "the tracking id itself was taken off");
         let gone = child("apps", "x", Value::Null);
-        assert_eq!(concerned(&mut shown, &Event::Deleted { object: &gone }, seen), ["apps"]);
+        assert_eq!(concerned(&mut shown, &Event::Deleted { object: &gone }, (&tracking, seen)), ["apps"]);
     }
 }

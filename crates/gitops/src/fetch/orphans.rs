@@ -14,9 +14,10 @@ use serde_json::Value;
 
 use super::live::{Alarm, SYNC_LIMIT, lock};
 use super::{Capabilities, Error};
-use crate::plan::key::{Key, tracked_by};
+use crate::plan::key::Key;
 use crate::plan::orphan;
 use crate::plan::settings::Settings;
+use crate::plan::tracking::{Method, Owner, tracked_by};
 
 /// Index of the informers: objects that nobody made or tracks, by namespace.
 const BY_NAMESPACE: &str = "gitops/orphans";
@@ -33,7 +34,7 @@ pub(super) struct Orphans {
 
 /// What an application asks to be told of.
 pub(crate) struct Search<'a> {
-    pub(crate) app: &'a ObjectKey,
+    pub(crate) app: (&'a ObjectKey, &'a Owner),
     pub(crate) cluster: &'a Context,
     pub(crate) destination: &'a Destination,
     /// What its project says; `None` if it does not ask.
@@ -49,14 +50,15 @@ impl Orphans {
     /// The resources of the application's namespace that no application deploys, sorted. Kinds that cannot be listed are
     /// left out: nothing but a warning hangs on it.
     pub(super) async fn find(&self, search: &Search<'_>, alarm: &Alarm) -> Result<Vec<Key>, Error> {
-        self.forget(&search.app.name);
+        let (key, owner) = search.app;
+        self.forget(&owner.instance);
         let namespace = &search.destination.namespace;
         let Some(asked) = search.asked.filter(|asked| asked.warn && !namespace.is_empty()) else {
             return Ok(Vec::new());
         };
         let place = (search.cluster.cluster.clone(), namespace.clone());
-        lock(&self.lookers).entry(place).or_default().insert(search.app.name.clone());
-        let served = self.capabilities.of(search.cluster, search.app).await?;
+        lock(&self.lookers).entry(place).or_default().insert(owner.instance.clone());
+        let served = self.capabilities.of(search.cluster, key).await?;
         let counts = |resource: &&ApiResource| {
             let (group, kind) = (resource.group.as_str(), resource.kind.as_str());
             !orphan::is_noise(group, kind) && !search.settings.excludes(group, kind, search.destination)
@@ -70,9 +72,15 @@ impl Orphans {
         let all = join_all(informers.iter().map(Informer::synced));
         // What comes later wakes the application.
         let _ = tokio::time::timeout(SYNC_LIMIT, all).await;
+        // By label anybody may be the owner whom the index does not know.
+        let is_owned = |informer: &Informer, key: &ObjectKey| {
+            owner.tracking.method == Method::Label
+                && informer.get_key(key).is_some_and(|object| owner.tracking.owner(&object).is_some())
+        };
         let found = informers.iter().flat_map(|informer| {
             let resource = informer.resource();
             let keys = informer.keys_by_index(BY_NAMESPACE, namespace).into_iter();
+            let keys = keys.filter(|key| !is_owned(informer, key));
             keys.map(|key| Key {
                 group: resource.group.clone(),
                 kind: resource.kind.clone(),

@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
         if !source.chart.is_empty() {
             return Ok((Cow::Borrowed(source), Vec::new()));
         }
-        let paths = overrides::paths(&source.path, &self.ask.app.name);
+        let paths = overrides::paths(&source.path, &self.ask.owner.instance);
         let wanted = paths.clone();
         let read = move |files: &Files<'_>| wanted.iter().map(|path| files.read(path)).collect::<Vec<_>>();
         let found = self.repositories.with_files(&source.repo_url, sha, read).await;
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
 /// What Argo CD calls the build environment.
 pub(super) fn environment(ask: &Ask<'_>, source: &Source, sha: &str) -> BTreeMap<String, String> {
     variables(&environment::Built {
-        app: &ask.app.name,
+        app: &ask.owner.instance,
         namespace: &ask.destination.namespace,
         project: ask.project.0,
         source,

@@ -1,4 +1,4 @@
-//! The ConfigMap `argocd-cm`, from an informer; parsed again only when it changed.
+//! The ConfigMaps `argocd-cm` and `argocd-cmd-params-cm`, from an informer; parsed again only when they changed.
 //! It must not know what it says.
 
 use std::collections::BTreeMap;
@@ -11,16 +11,16 @@ use mainstay_controller_runtime::{Context, Event, Informer, context};
 use serde_json::Value;
 
 use super::live::lock;
-use crate::plan::settings::{NAME, Settings};
+use crate::plan::settings::{NAME, PARAMETERS, Settings};
 
 /// Gives the settings as they are.
 pub(crate) struct SettingsSource {
     informer: Informer,
     control: Context,
     namespace: String,
-    /// How often the ConfigMap has changed.
+    /// How often one of the ConfigMaps has changed.
     changes: AtomicU64,
-    /// What it said after so many changes.
+    /// What they said after so many changes.
     known: Mutex<Option<(u64, Arc<Settings>)>>,
 }
 
@@ -47,17 +47,17 @@ impl SettingsSource {
         &self.informer
     }
 
-    /// Whether an event is about the ConfigMap.
+    /// Whether an event is about one of the ConfigMaps.
     pub(crate) fn changed(&self, event: &Event<'_>) -> bool {
         let map = event.object();
-        let ours = object::name(map) == NAME && object::namespace(map) == Some(&self.namespace);
+        let ours = [NAME, PARAMETERS].contains(&object::name(map)) && object::namespace(map) == Some(&self.namespace);
         if ours {
             self.changes.fetch_add(1, Ordering::SeqCst);
         }
         ours
     }
 
-    /// The settings as they are; all defaults without the ConfigMap.
+    /// The settings as they are; all defaults without the ConfigMaps.
     pub(crate) fn current(&self) -> Arc<Settings> {
         // Read before the ConfigMap is: a change in between asks for another look.
         let changes = self.changes.load(Ordering::SeqCst);
@@ -65,8 +65,8 @@ impl SettingsSource {
         if let Some((_, settings)) = known.as_ref().filter(|(seen, _)| *seen == changes) {
             return Arc::clone(settings);
         }
-        let data = self.informer.get(&self.namespace, NAME).map(|map| data(&map)).unwrap_or_default();
-        let settings = Arc::new(Settings::new(&data));
+        let of = |name: &str| self.informer.get(&self.namespace, name).map(|map| data(&map)).unwrap_or_default();
+        let settings = Arc::new(Settings::new(&of(NAME), &of(PARAMETERS)));
         *known = Some((changes, Arc::clone(&settings)));
         settings
     }

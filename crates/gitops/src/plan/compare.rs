@@ -16,8 +16,9 @@ use serde_json::Value;
 use super::glob;
 use super::hook;
 use super::jq::{self, Jq};
-use super::key::{Key, tracked_by};
+use super::key::Key;
 use super::target::{Target, hash};
+use super::tracking::Owner;
 
 /// Whether live is as desired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,7 +105,7 @@ pub struct Comparison {
 /// Pairs and judges. A pair whose prediction is missing is unknown; `gaps` tells that the source is not known in full.
 #[must_use]
 pub fn compare(
-    app: &str,
+    owner: &Owner,
     targets: &BTreeMap<Key, Target>,
     live: &Live,
     predictions: &BTreeMap<Key, Prediction>,
@@ -113,7 +114,7 @@ pub fn compare(
     let keys: BTreeSet<&Key> = targets.keys().chain(live.keys()).collect();
     let resources: Vec<Resource> = keys
         .into_iter()
-        .filter_map(|key| judge(app, key, (targets.get(key), live.get(key)), predictions.get(key).copied()))
+        .filter_map(|key| judge(owner, key, (targets.get(key), live.get(key)), predictions.get(key).copied()))
         .collect();
     let out = resources.iter().any(|resource| resource.counts && resource.sync == Sync::OutOfSync);
     let unknown = gaps || resources.iter().any(|resource| resource.counts && resource.sync == Sync::Unknown);
@@ -126,13 +127,13 @@ pub fn compare(
 }
 
 fn judge(
-    app: &str,
+    owner: &Owner,
     key: &Key,
     (target, live): (Option<&Target>, Option<&Value>),
     prediction: Option<Prediction>,
 ) -> Option<Resource> {
     let extraneous = target.is_none();
-    if extraneous && live.is_none_or(|live| tracked_by(live) != Some(app)) {
+    if extraneous && live.is_none_or(|live| !owner.owns(live)) {
         return None;
     }
     let hook = extraneous && live.is_some_and(hook::is_hook);
@@ -280,12 +281,12 @@ pub fn keep_ignored(desired: &mut Value, live: &Value, ignored: &Ignored) {
 /// Targets that are live under another application's tracking id, with that application: the two undo each other's
 /// work.
 pub fn shared<'a>(
-    app: &'a str,
+    owner: &'a Owner,
     targets: &'a BTreeMap<Key, Target>,
     live: &'a Live,
 ) -> impl Iterator<Item = (&'a Target, &'a str)> {
     let desired = targets.values().filter_map(|target| Some((target, live.get(&target.key)?)));
-    desired.filter_map(move |(target, live)| Some((target, tracked_by(live).filter(|owner| *owner != app)?)))
+    desired.filter_map(move |(target, live)| Some((target, owner.other(live)?)))
 }
 
 fn remove_pointer(value: &mut Value, pointer: &str) {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::compare::{Comparison, Live};
 use super::key::Key;
 use super::settings::Settings;
+use super::tracking::Owner;
 
 pub use mainstay_apimachinery::health::{Health, Status};
 
@@ -110,7 +111,7 @@ pub fn trace(live: &Value, settings: &Settings, now: Timestamp) -> [Option<(&'st
 
 /// The health of an application: the worst of its resources that count.
 #[must_use]
-pub fn aggregate(app: &str, comparison: &Comparison, judge: &Judge<'_>) -> Health {
+pub fn aggregate(app: &Owner, comparison: &Comparison, judge: &Judge<'_>) -> Health {
     let mut worst = Status::Healthy;
     let mut culprits: Vec<&Key> = Vec::new();
     let resources = || comparison.resources.iter().filter(|resource| !resource.hook);
@@ -138,13 +139,13 @@ pub fn is_ignored(live: &Value) -> bool {
 }
 
 /// The health that a live resource brings to its application, if it counts.
-fn counted(app: &str, key: &Key, judge: &Judge<'_>) -> Option<Status> {
+fn counted(app: &Owner, key: &Key, judge: &Judge<'_>) -> Option<Status> {
     let live = judge.live.get(key)?;
     if is_ignored(live) {
         return None;
     }
     let application = key.group == argoproj::GROUP && key.kind == "Application";
-    if application && key.name == app {
+    if app.is(key) {
         return None;
     }
     let status = judge.of(key)?.status;
@@ -185,7 +186,8 @@ mod tests {
             hook: false,
         };
         let comparison = Comparison { sync: Sync::Synced, resources: live.keys().map(resource).collect() };
-        aggregate("apps", &comparison, &judge(&live, &Reporting::default(), &Settings::default()))
+        let owner = Owner { name: "apps".into(), namespace: "argocd".into(), ..Owner::default() };
+        aggregate(&owner, &comparison, &judge(&live, &Reporting::default(), &Settings::default()))
     }
 
     #[test]
@@ -227,8 +229,9 @@ mod tests {
     }
     #[test]
     fn a_users_script_decides_before_what_is_built_in() {
-        let script =
-            |text: &str| Settings::new(&[("resource.customizations.health.Pod".to_owned(), text.to_owned())].into());
+        let script = |text: &str| {
+            Settings::new(&[("resource.customizations.health.Pod".to_owned(), text.to_owned())].into(), &[].into())
+        };
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "status": {"phase": "Failed"}});
         let (key, live) = (Key::of(&pod), Live::from([(Key::of(&pod), pod.clone())]));
         let of = |settings: &Settings| judge(&live, &Reporting::default(), settings).of(&key);

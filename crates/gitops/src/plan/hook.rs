@@ -202,9 +202,10 @@ impl Hook {
             let seconds = attempt.started_at.parse::<Timestamp>().map_or(0, Timestamp::as_second);
             let name = format!("{}{}-{phase}-{seconds}", prefix.unwrap_or_default(), attempt.short()).to_lowercase();
             object::metadata_mut(&mut target.object).insert("name".to_owned(), name.as_str().into());
-            let id = object::annotation(&target.object, argoproj::TRACKING_ID).unwrap_or_default();
-            let id = format!("{id}{name}");
-            object::set_annotation(&mut target.object, argoproj::TRACKING_ID, &id);
+            if let Some(id) = object::annotation(&target.object, argoproj::TRACKING_ID).map(|id| format!("{id}{name}"))
+            {
+                object::set_annotation(&mut target.object, argoproj::TRACKING_ID, &id);
+            }
             target.key = Key { name, ..target.key };
         }
         object::set_annotation(&mut target.object, argoproj::HOOK_ATTEMPT, &attempt.to_string());

@@ -1,9 +1,8 @@
-//! What names a resource within a cluster, and the tracking id that says whose it is.
+//! What names a resource within a cluster.
 //! It must not know clusters or clients.
 
 use std::fmt;
 
-use mainstay_api::argoproj;
 use mainstay_apimachinery::{GroupKind, gvk, object};
 use serde_json::Value;
 
@@ -60,21 +59,6 @@ impl fmt::Display for Key {
     }
 }
 
-/// The application that an object's tracking id names, if the id was written for this very object: annotations that
-/// another controller copied along do not count.
-#[must_use]
-pub fn tracked_by(value: &Value) -> Option<&str> {
-    let id = object::annotation(value, argoproj::TRACKING_ID)?;
-    let (app, rest) = id.split_once(':')?;
-    let (kind, place) = rest.split_once(':')?;
-    let (group, kind) = kind.rsplit_once('/')?;
-    let (namespace, name) = place.split_once('/')?;
-    let (own_group, _) = gvk::split_api_version(object::api_version(value));
-    let same_place = object::namespace(value).is_none_or(|own| own == namespace);
-    let same = group == own_group && kind == object::kind(value) && name == object::name(value) && same_place;
-    same.then_some(app)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,13 +80,5 @@ mod tests {
             ..Key::default()
         };
         assert_eq!(role.tracking_id("a", "ns"), "a:rbac.authorization.k8s.io/ClusterRole:ns/r");
-    }
-
-    #[test]
-    fn a_copied_annotation_does_not_track() {
-        assert_eq!(tracked_by(&tracked("shop-dev:apps/Deployment:shop/web")), Some("shop-dev"));
-        assert_eq!(tracked_by(&tracked("shop-dev:apps/ReplicaSet:shop/web")), None);
-        assert_eq!(tracked_by(&tracked("shop-dev:apps/Deployment:other/web")), None);
-        assert_eq!(tracked_by(&tracked("nonsense")), None);
     }
 }

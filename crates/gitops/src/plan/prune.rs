@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::key::Key;
 use super::problem::Problem;
+use super::tracking::Owner;
 
 /// Why nothing may be pruned; `None` when pruning is safe. `listed` is how many manifests the source gave.
 ///
@@ -29,10 +30,9 @@ pub fn keep(problems: &[Problem], listed: usize, allow_empty: bool) -> Option<St
 /// Whether an application's deletion leaves a live object alone: CRDs (their objects would go with them), the
 /// application itself, and what asks to be kept.
 #[must_use]
-pub fn survives_deletion(key: &Key, live: &Value, app_name: &str) -> bool {
+pub fn survives_deletion(key: &Key, live: &Value, app: &Owner) -> bool {
     let options = super::options::SyncOptions::of(live);
-    let itself = key.group == argoproj::GROUP && key.kind == "Application" && key.name == app_name;
-    itself
+    app.is(key)
         || key.kind == "CustomResourceDefinition"
         || options.has("Delete", "false")
         || (options.has("Delete", "confirm") && object::annotation(live, argoproj::DELETION_APPROVED).is_none())
@@ -60,8 +60,8 @@ mod tests {
         let key = |kind: &str| Key { kind: kind.into(), name: "a".into(), ..Key::default() };
         let plain = json!({});
         let kept = json!({"metadata": {"annotations": {"argocd.argoproj.io/sync-options": "Delete=false"}}});
-        assert!(survives_deletion(&key("CustomResourceDefinition"), &plain, "x"));
-        assert!(survives_deletion(&key("ConfigMap"), &kept, "x"));
-        assert!(!survives_deletion(&key("ConfigMap"), &plain, "x"));
+        assert!(survives_deletion(&key("CustomResourceDefinition"), &plain, &Owner::default()));
+        assert!(survives_deletion(&key("ConfigMap"), &kept, &Owner::default()));
+        assert!(!survives_deletion(&key("ConfigMap"), &plain, &Owner::default()));
     }
 }

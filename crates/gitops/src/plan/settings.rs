@@ -13,10 +13,14 @@ use mainstay_apimachinery::object;
 use mainstay_lua::{Customizations, IgnoreRule};
 use serde_json::Value;
 
-use super::{project, vain};
+use super::tracking::{Method, Tracking};
+use super::{glob, project, vain};
 
 /// Name of the ConfigMap.
 pub const NAME: &str = "argocd-cm";
+
+/// Name of the ConfigMap with what upstream gives its processes as parameters.
+pub const PARAMETERS: &str = "argocd-cmd-params-cm";
 
 /// What a user's script says of an object: its health, or that it has none, or why the script failed.
 pub type Verdict = Result<Option<Health>, String>;
@@ -40,15 +44,18 @@ pub struct Settings {
     customizations: Customizations,
     /// What is ignored in comparisons of every application.
     rules: Vec<IgnoreDifferences>,
+    tracking: Tracking,
+    /// Namespaces where applications may be besides that of GitOps; globs.
+    namespaces: Vec<String>,
     /// What cannot be read or has no effect, in words.
     remarks: Vec<String>,
     verdicts: Mutex<HashMap<Moment, Verdict>>,
 }
 
 impl Settings {
-    /// Reads the data of the ConfigMap.
+    /// Reads the data of the ConfigMap, and that of [`PARAMETERS`].
     #[must_use]
-    pub fn new(data: &BTreeMap<String, String>) -> Self {
+    pub fn new(data: &BTreeMap<String, String>, parameters: &BTreeMap<String, String>) -> Self {
         let (customizations, errors) = Customizations::from_config(data);
         let mut rules: Vec<IgnoreDifferences> = customizations.ignore_differences().into_iter().map(rule).collect();
         if customizations.compare_options().ignore_aggregated_roles {
@@ -56,7 +63,10 @@ impl Settings {
         }
         let mut remarks: Vec<String> = errors.iter().map(ToString::to_string).collect();
         remarks.extend(vain::settings(&customizations, &rules));
-        Self { customizations, rules, remarks, verdicts: Mutex::default() }
+        let tracking = tracking(&customizations, data);
+        let namespaces = parameters.get("application.namespaces").map(String::as_str).unwrap_or_default().split(',');
+        let namespaces = namespaces.map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect();
+        Self { customizations, rules, tracking, namespaces, remarks, verdicts: Mutex::default() }
     }
 
     /// The health of an object by a user's script, which comes before everything built in; `None` if there is none for its kind.
@@ -96,6 +106,18 @@ impl Settings {
         self.customizations.filter().excludes(group, kind, &names)
     }
 
+    /// Whether applications of a namespace are looked at; `home` is that of GitOps.
+    #[must_use]
+    pub fn allows(&self, namespace: &str, home: &str) -> bool {
+        namespace == home || self.namespaces.iter().any(|pattern| glob::matches(pattern, namespace))
+    }
+
+    /// How resources are tracked.
+    #[must_use]
+    pub fn tracking(&self) -> &Tracking {
+        &self.tracking
+    }
+
     /// What is left alone, as a value that differs where something else is.
     #[must_use]
     pub fn filter(&self) -> String {
@@ -113,6 +135,17 @@ impl Settings {
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
+}
+
+fn tracking(customizations: &Customizations, data: &BTreeMap<String, String>) -> Tracking {
+    let method = match customizations.tracking() {
+        mainstay_lua::Tracking::Annotation => Method::Annotation,
+        mainstay_lua::Tracking::Label => Method::Label,
+        mainstay_lua::Tracking::AnnotationAndLabel => Method::Both,
+    };
+    let label = customizations.instance_label().map(str::to_owned).unwrap_or(Tracking::default().label);
+    let installation = data.get("installationID").cloned().unwrap_or_default();
+    Tracking { method, label, installation }
 }
 
 fn rule(rule: IgnoreRule) -> IgnoreDifferences {
@@ -145,7 +178,10 @@ mod tests {
     use serde_json::json;
 
     fn settings(entries: &[(&str, &str)]) -> Settings {
-        Settings::new(&entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+        Settings::new(
+            &entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            &BTreeMap::new(),
+        )
     }
 
     fn at(time: &str) -> Timestamp {
@@ -205,7 +241,6 @@ mod tests {
     #[test]
     fn what_has_no_effect_is_said() {
         let settings = settings(&[
-            ("application.resourceTrackingMethod", "label"),
             ("resource.compareoptions", "ignoreResourceStatusField: none"),
             ("resource.customizations.ignoreDifferences.all", "jqPathExpressions: ['.a[', .b]"),
             ("resource.customizations.knownTypeFields.x.io_Thing", "- {field: spec, type: core/v1/PodSpec}"),
@@ -214,13 +249,12 @@ mod tests {
         let said = settings.remarks().join("\n");
         for expected in [
             "failed to read resource.exclusions of ConfigMap argocd-cm",
-            "ConfigMap argocd-cm: application.resourceTrackingMethod has no effect",
             "resource.compareoptions: ignoreResourceStatusField has no effect",
             "ignoreDifferences: jqPathExpressions: .a[ has no effect; it is no jq expression",
             "knownTypeFields has no effect",
         ] {
             assert!(said.contains(expected), "{expected}: {said}");
         }
-        assert_eq!(settings.remarks().len(), 5);
+        assert_eq!(settings.remarks().len(), 4);
     }
 }

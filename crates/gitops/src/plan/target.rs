@@ -14,6 +14,7 @@ use super::hook::{self, Hook, Role};
 use super::key::Key;
 use super::options::SyncOptions;
 use super::problem::{Cause, Problem};
+use super::tracking::Owner;
 use super::vain;
 
 /// One document of a source, and where it stands.
@@ -155,8 +156,8 @@ impl Mode {
 /// What an application brings to its manifests.
 #[derive(Clone, Copy)]
 pub struct Naming<'a> {
-    /// Name of the application.
-    pub app: &'a str,
+    /// The application.
+    pub app: &'a Owner,
     /// Namespace of its destination; may be empty.
     pub namespace: &'a str,
     /// Its sync options.
@@ -273,7 +274,7 @@ fn target(
     place(&mut value, naming, scope);
     clean(&mut value);
     let key = Key::of(&value);
-    object::set_annotation(&mut value, argoproj::TRACKING_ID, &key.tracking_id(naming.app, naming.namespace));
+    naming.app.mark(&mut value, &key, naming.namespace);
     let options = SyncOptions::of(&value);
     let mode = Mode::of(&options, naming.options);
     if mode.replace {
@@ -384,9 +385,12 @@ mod tests {
     }
 
     static NO_OPTIONS: std::sync::LazyLock<SyncOptions> = std::sync::LazyLock::new(SyncOptions::default);
+    static OWNER: std::sync::LazyLock<Owner> = std::sync::LazyLock::new(|| {
+        Owner::new("argocd", "shop-dev", "argocd", &crate::plan::tracking::Tracking::default())
+    });
     fn naming() -> Naming<'static> {
         Naming {
-            app: "shop-dev",
+            app: &OWNER,
             namespace: "shop",
             options: &NO_OPTIONS,
             permits: &|_| Ok(()),
@@ -477,7 +481,7 @@ mod tests {
             hook::Attempt { revision: "0123456789".into(), started_at: "2026-01-01T00:00:00Z".into(), retries: 0 };
         let made = result.hooks[0].instance(hook::Phase::PreSync, &attempt);
         assert_eq!(made.key.name, "a-0123456-presync-1767225600");
-        assert_eq!(crate::plan::key::tracked_by(&made.object), Some("shop-dev"));
+        assert_eq!(crate::plan::tracking::tracked_by(&made.object), Some("shop-dev"));
         assert!(attempt.made(&made.object, hook::Phase::PreSync));
     }
 }

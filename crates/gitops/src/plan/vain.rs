@@ -4,7 +4,7 @@
 
 use mainstay_api::argoproj::{self, ApplicationSpec, IgnoreDifferences};
 use mainstay_apimachinery::object;
-use mainstay_lua::{Customizations, StatusField, Tracking};
+use mainstay_lua::{Customizations, StatusField};
 use serde_json::Value;
 
 use super::jq;
@@ -84,12 +84,6 @@ fn expressions(rules: &[IgnoreDifferences]) -> impl Iterator<Item = String> {
 #[must_use]
 pub fn settings(customizations: &Customizations, rules: &[IgnoreDifferences]) -> Vec<String> {
     let mut said: Vec<String> = expressions(rules).map(|said| format!("ignoreDifferences: {said}")).collect();
-    if customizations.tracking() != Tracking::Annotation {
-        said.push("application.resourceTrackingMethod has no effect; resources are tracked by annotation".to_owned());
-    }
-    if customizations.instance_label().is_some() {
-        said.push("application.instanceLabelKey has no effect; resources are tracked by annotation".to_owned());
-    }
     if customizations.compare_options().ignore_resource_status_field != StatusField::All {
         said.push("resource.compareoptions: ignoreResourceStatusField has no effect; a status never counts".to_owned());
     }

@@ -41,7 +41,7 @@ pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) 
     let old = &subject.valid.status;
     let Findings { operation, conditions: found, now } = findings;
     let judge = observed.judge();
-    let aggregate = health::aggregate(&subject.valid.name, &observed.comparison, &judge);
+    let aggregate = health::aggregate(&subject.owner, &observed.comparison, &judge);
     let resources: Vec<_> = observed.comparison.resources.iter().map(|one| resource(one, &judge)).collect();
     let mut found = found;
     found.extend(problems(subject, observed));
@@ -59,7 +59,7 @@ pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) 
         source_type: if subject.valid.has_several() { String::new() } else { observed.tools.concat() },
         source_types: observed.tools.iter().filter(|_| subject.valid.has_several()).map(ToString::to_string).collect(),
         summary: Some(summary(observed)),
-        controller_namespace: subject.key.namespace.clone(),
+        controller_namespace: subject.home.clone(),
     };
     if status != *old {
         status.reconciled_at = now;

@@ -18,6 +18,7 @@ use mainstay_gitops::plan::settings::Settings;
 use mainstay_gitops::plan::source::{self, Selection, SourceFile};
 use mainstay_gitops::plan::target::{self, Naming, Scopes, Targets};
 use mainstay_gitops::plan::tasks::{Scope, Tasks, tasks};
+use mainstay_gitops::plan::tracking::{Owner, Tracking};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -37,6 +38,12 @@ struct Case {
     last: Option<OperationState>,
     revision: String,
     now: String,
+}
+
+impl Case {
+    fn owner(&self) -> Owner {
+        Owner::new("argocd", &self.app, "argocd", &Tracking::default())
+    }
 }
 
 impl Default for Case {
@@ -92,7 +99,7 @@ fn run(case: &Case) -> Value {
     };
     let predictions = targets.by_key.keys().map(|key| (key.clone(), predict(key))).collect();
     let gaps = targets.problems.iter().any(|problem| problem.leaves_a_gap());
-    let comparison = compare::compare(&case.app, &targets.by_key, &live, &predictions, gaps);
+    let comparison = compare::compare(&case.owner(), &targets.by_key, &live, &predictions, gaps);
     let allow_empty = case.automated.as_ref().is_some_and(|automated| automated.allow_empty);
     let keep = prune::keep(&targets.problems, targets.by_key.len(), allow_empty);
     let decision = autosync::decide(&autosync::Input {
@@ -125,7 +132,7 @@ fn run(case: &Case) -> Value {
     json!({
         "problems": targets.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "sync": comparison.sync.to_string(),
-        "health": health::aggregate(&case.app, &comparison, &judge).status.to_string(),
+        "health": health::aggregate(&case.owner(), &comparison, &judge).status.to_string(),
         "resources": resources,
         "keep": keep,
         "decision": show(&decision),
@@ -144,8 +151,9 @@ fn render(case: &Case) -> Targets {
         problems.extend(parsed.problems);
     }
     let options = mainstay_gitops::plan::options::SyncOptions::default();
+    let owner = case.owner();
     let naming = Naming {
-        app: &case.app,
+        app: &owner,
         namespace: &case.namespace,
         options: &options,
         permits: &|_| Ok(()),

@@ -26,3 +26,4 @@ mod several_sources;
 mod sync_options;
 mod sync_waves;
 mod sync_windows;
+mod tracking;

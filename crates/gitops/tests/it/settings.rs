@@ -115,7 +115,7 @@ async fn mistakes_are_said_and_the_rest_holds() {
         "resource.customizations.health.ConfigMap": BY_VALUE,
         "resource.customizations.mood.ConfigMap": "good",
         "resource.exclusions": "- kinds: 5\n",
-        "application.resourceTrackingMethod": "label",
+        "resource.compareoptions": "ignoreResourceStatusField: none",
     });
     settings(&lab, data).await;
     lab.commit(&[("shop/a.yaml", Some(&config("a", "bad", "")))]).await;
@@ -125,7 +125,7 @@ async fn mistakes_are_said_and_the_rest_holds() {
     for expected in [
         "resource.customizations.mood.ConfigMap of ConfigMap argocd-cm: mood is not known",
         "failed to read resource.exclusions[0] of ConfigMap argocd-cm",
-        "application.resourceTrackingMethod has no effect",
+        "ignoreResourceStatusField has no effect",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
