@@ -358,6 +358,8 @@ pub struct AppProjectSpec {
     pub source_integrity: Option<Value>,
     /// Namespaces besides GitOps' own whose Applications may be of it; globs.
     pub source_namespaces: Vec<String>,
+    /// Whether its applications may deploy to clusters of the project only.
+    pub permit_only_project_scoped_clusters: bool,
 }
 
 /// `OrphanedResourcesMonitorSettings`.

@@ -17,10 +17,10 @@ use mainstay_telemetry::chain;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::Clusters;
 use crate::apply;
 use crate::deletion;
 use crate::deletion_hooks;
+use crate::destinations::{self, Asking, Destinations};
 use crate::fetch::{self, LiveViews, SettingsSource, Sources};
 use crate::hooks;
 use crate::observe::{Memory, Observed, Subject, observe};
@@ -33,7 +33,7 @@ use crate::report::{self, Besides, Findings, Notice};
 use crate::revisions::{Asked, Revisions};
 use crate::routes::Routes;
 use crate::sync::{self, Outcome};
-use crate::validate::{self, Invalid};
+use crate::validate::{self, Invalid, Validated};
 
 /// How often an application is looked at when nothing is known to have changed: a safety net that costs no calls.
 const RESYNC: Duration = Duration::from_secs(300);
@@ -43,7 +43,7 @@ const CATCH_UP: Duration = Duration::from_millis(10);
 /// What all reconciles share.
 pub(crate) struct Engine {
     pub(crate) control: Context,
-    pub(crate) clusters: Arc<dyn Clusters>,
+    pub(crate) destinations: Arc<Destinations>,
     pub(crate) applications: Informer,
     pub(crate) projects: Informer,
     pub(crate) revisions: Arc<Revisions>,
@@ -158,7 +158,7 @@ impl Engine {
     }
 
     async fn look(&self, key: &ObjectKey, app: Value, memory: &mut Memory) -> Result<Action, Error> {
-        let subject = match self.subject(key, &app) {
+        let subject = match self.subject(key, &app).await {
             Ok(subject) => subject,
             Err(Invalid(message)) => return self.refuse(&app, memory, "InvalidSpecError", message).await,
         };
@@ -187,7 +187,7 @@ impl Engine {
     }
 
     /// Validates an application, and finds its project and its cluster.
-    fn subject(&self, key: &ObjectKey, app: &Value) -> Result<Subject, Invalid> {
+    async fn subject(&self, key: &ObjectKey, app: &Value) -> Result<Subject, Invalid> {
         let mut valid = validate::application(app)?;
         let (home, owner) = (self.settings.namespace().to_owned(), self.owner(key));
         let live = self.projects.get(&home, valid.project());
@@ -198,13 +198,13 @@ impl Engine {
         let settings = self.settings.current();
         valid.remarks.extend(settings.remarks().iter().cloned());
         let rules = settings.rules_with(&valid.spec.ignore_differences);
-        let cluster = self.clusters.get(valid.cluster()).ok_or_else(|| {
-            Invalid(format!(
-                "there are no clusters with this name or server: {}; fix spec.destination",
-                valid.cluster()
-            ))
-        })?;
+        let cluster = self.destination(&valid, project.permit_only_project_scoped_clusters).await;
+        let cluster = cluster.map_err(|error| Invalid(error.to_string()))?;
         Ok(Subject { key: key.clone(), app: app.clone(), owner, home, valid, project, cluster, settings, rules })
+    }
+
+    async fn destination(&self, valid: &Validated, only_own: bool) -> Result<Context, destinations::Error> {
+        self.destinations.find(&Asking { cluster: valid.cluster(), project: valid.project(), only_own }).await
     }
 
     fn owner(&self, key: &ObjectKey) -> Owner {

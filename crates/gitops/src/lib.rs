@@ -19,6 +19,7 @@ mod cache;
 mod controller;
 mod deletion;
 mod deletion_hooks;
+mod destinations;
 mod fetch;
 mod hooks;
 mod observe;
@@ -43,6 +44,7 @@ use mainstay_git::Repositories;
 pub use access::rules;
 use accounts::AccountSecrets;
 use controller::Engine;
+use destinations::Destinations;
 use fetch::{Capabilities, Charts, LiveViews, SettingsSource, Sources};
 use revisions::Revisions;
 use routes::Routes;
@@ -120,6 +122,7 @@ impl GitopsContext {
 pub async fn run(given: GitopsContext) {
     let GitopsContext { control, clusters, repositories, told, namespace, concurrency, poll_interval } = given;
     let accounts = AccountSecrets::new(&control, &namespace);
+    let destinations = Arc::new(Destinations::new(clusters, &control, &namespace));
     repositories.set_accounts(accounts.of_git());
     let charts = Charts::new(accounts.clone());
     let resource = |kind, plural| context::resource(argoproj::GROUP, argoproj::VERSION, kind, plural);
@@ -139,16 +142,16 @@ pub async fn run(given: GitopsContext) {
     );
     let watcher = Arc::new(watcher);
     let [of_app, of_project, of_settings, of_secret] = std::array::from_fn(|_| Arc::clone(&watcher));
-    let secrets = accounts.clone();
+    let (secrets, of_clusters) = (accounts.clone(), Arc::clone(&destinations));
     let controller = controller
         .watch(&applications, move |event| of_app.application(event))
         .watch(&projects, move |event| of_project.project(event))
         .watch(settings.informer(), move |event| of_settings.settings(event))
-        .watch(accounts.informer(), move |event| of_secret.account(event, &secrets));
+        .watch(accounts.informer(), move |event| of_secret.secret(event, &secrets, &of_clusters));
     let entropy = seed::entropy(&control, &namespace).await;
     let capabilities = Capabilities::new(queue.clone());
     let engine = Arc::new(Engine {
-        clusters,
+        destinations,
         applications,
         projects,
         revisions,

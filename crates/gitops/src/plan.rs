@@ -2,6 +2,7 @@
 //! Pure: no clock, no client. It must not know how anything is fetched, applied or reported.
 
 pub mod autosync;
+pub mod cluster;
 pub mod compare;
 pub mod environment;
 pub mod health;

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::Told;
 use crate::accounts::AccountSecrets;
+use crate::destinations::Destinations;
 use crate::fetch::SettingsSource;
 use crate::revisions::{Moved, Revisions};
 use crate::routes::Routes;
@@ -76,8 +77,17 @@ impl Watcher {
         self.routes.all()
     }
 
-    /// The applications of the repositories that an account is for: they may have been refused before.
-    pub(crate) fn account(&self, event: &Event<'_>, accounts: &AccountSecrets) -> Vec<ObjectKey> {
+    /// All applications if a Secret tells of a cluster; those of the repositories that it is an account for: they may have
+    /// been refused before.
+    pub(crate) fn secret(
+        &self,
+        event: &Event<'_>,
+        accounts: &AccountSecrets,
+        destinations: &Destinations,
+    ) -> Vec<ObjectKey> {
+        if destinations.changed(event) {
+            return self.routes.all();
+        }
         accounts.concerns(event).map_or_else(Vec::new, |concerns| self.routes.of_repositories(concerns))
     }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{Engine, Error, RESYNC};
 use crate::deletion::{self, Progress};
 use crate::deletion_hooks::{self, Step};
+use crate::destinations::{self, Asking};
 use crate::observe::Memory;
 use crate::plan::hook::Phase;
 use crate::validate::Invalid;
@@ -29,13 +30,29 @@ impl Engine {
         let spec: ApplicationSpec =
             app.get("spec").and_then(|spec| serde_json::from_value(spec.clone()).ok()).unwrap_or_default();
         let name = if spec.destination.name.is_empty() { &spec.destination.server } else { &spec.destination.name };
-        let cluster = self.clusters.get(name);
+        let project = if spec.project.is_empty() { "default" } else { &spec.project };
+        let asking = Asking { cluster: name, project, only_own: false };
+        let cluster = match self.destinations.find(&asking).await {
+            Ok(cluster) => Some(cluster),
+            // There is no such cluster any more, so nothing of it could be deleted.
+            Err(destinations::Error::Unknown(_)) => None,
+            Err(error) => return self.undeletable(app, error.to_string()).await,
+        };
         let kinds = self.kinds_of_source(app).await;
         let owner = self.owner(&ObjectKey::of(app));
         match deletion::advance(&self.control, (app, &owner), cluster.as_ref(), &self.views, kinds).await? {
             Progress::Done => Ok(Action::done()),
             Progress::Waiting => Ok(Action::resync_after(RESYNC)),
         }
+    }
+
+    /// Reports that resources cannot be deleted: they are not left behind in silence.
+    async fn undeletable(&self, app: &Value, message: String) -> Result<Action, Error> {
+        let key = ObjectKey::of(app);
+        let mut memory = self.take(&key);
+        let refused = self.refuse(app, &mut memory, "DeletionError", message).await;
+        self.put(key, memory);
+        refused
     }
 
     /// Runs the hooks of a deletion, or lets their objects go. A source that cannot be read, or a hook that fails, holds the
@@ -54,7 +71,7 @@ impl Engine {
         phase: Phase,
         memory: &mut Memory,
     ) -> Result<Action, Error> {
-        let subject = match self.subject(key, app) {
+        let subject = match self.subject(key, app).await {
             Ok(subject) => subject,
             Err(Invalid(message)) => return self.refuse(app, memory, "DeletionError", message).await,
         };
@@ -88,7 +105,7 @@ impl Engine {
     /// short. Best effort: a source that cannot be read has nothing to say.
     async fn kinds_of_source(&self, app: &Value) -> Vec<GroupVersionKind> {
         let recorded = app.pointer("/status/resources").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        let Ok(subject) = self.subject(&ObjectKey::of(app), app) else { return Vec::new() };
+        let Ok(subject) = self.subject(&ObjectKey::of(app), app).await else { return Vec::new() };
         if recorded {
             return Vec::new();
         }

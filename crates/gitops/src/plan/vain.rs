@@ -26,7 +26,6 @@ const COMPARE_KNOWN: &[&str] = &["IgnoreExtraneous", "ServerSideDiff=true", "Inc
 const PROJECT: &[(&str, &str)] = &[
     ("roles", "are not enforced yet; access is what the API server grants"),
     ("destinationServiceAccounts", "are not used yet; everything is applied as mainstay-gitops"),
-    ("permitOnlyProjectScopedClusters", "is not enforced yet; list the clusters in destinations"),
 ];
 
 /// What a set of sync options asks in vain.

@@ -48,7 +48,8 @@ async fn what_a_project_asks_in_vain_is_said() {
     let lab = Lab::start().await;
     let sha = lab.commit(&[("shop/a.yaml", Some(&config("a", "1", "")))]).await;
     let mut project = project(&lab);
-    project["spec"]["permitOnlyProjectScopedClusters"] = json!(true);
+    project["spec"]["destinationServiceAccounts"] =
+        json!([{"server": "*", "namespace": "*", "defaultServiceAccount": "x"}]);
     project["spec"]["clusterResourceWhitelist"] = json!([{"group": "*", "kind": "*"}]);
     lab.cluster.apply(&project).await;
     let mut app = lab.app("shop-dev", "shop");
@@ -56,7 +57,7 @@ async fn what_a_project_asks_in_vain_is_said() {
     lab.cluster.apply(&app).await;
     let app = lab.synced("shop-dev", &sha).await;
     let said = condition(&app, "UnsupportedFeatureWarning").unwrap();
-    assert!(said.starts_with("project shop: permitOnlyProjectScopedClusters is not enforced yet"), "{said}");
+    assert!(said.starts_with("project shop: destinationServiceAccounts are not used yet"), "{said}");
 
     project["spec"]["signatureKeys"] = json!([{"keyID": "4AEE18F83AFDEB23"}]);
     lab.cluster.apply(&project).await;

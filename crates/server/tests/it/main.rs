@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod broken_repository;
+mod clusters;
 mod golden_path;
 mod platform;
 mod restart;
