@@ -18,6 +18,7 @@ use crate::plan::key::Key;
 use crate::plan::options::FAIL_ON_SHARED;
 use crate::plan::prune;
 use crate::plan::settings::Settings;
+use crate::plan::summary::Facts;
 use crate::plan::target::{Target, Targets};
 use crate::plan::tracking::Owner;
 use crate::validate::Validated;
@@ -64,8 +65,8 @@ pub(crate) struct Observed {
     pub(crate) settings: Arc<Settings>,
     /// When the look was taken.
     pub(crate) now: Timestamp,
-    /// Images of what live instances made.
-    pub(crate) made: BTreeSet<String>,
+    /// What is to be said of what live instances made.
+    pub(crate) made: Facts,
     /// What no application deploys in the namespace, if the project asks.
     pub(crate) orphans: Vec<Key>,
     pub(crate) predictions: BTreeMap<Key, Prediction>,
@@ -107,7 +108,7 @@ pub(crate) async fn observe(
         before: managed_before(valid).into_iter().chain(targets.hooks.iter().map(|hook| hook.target.gvk())).collect(),
         destination: &valid.spec.destination,
     };
-    let View { mut live, reporting, images } = views.read(&wanted).await?;
+    let View { mut live, reporting, made } = views.read(&wanted).await?;
     memory.overlay.lay_over(&mut live, subject.cluster.clock.now());
     // What was written here before its kind was excluded is not ours to prune any more.
     live.retain(|key, _| !subject.settings.excludes(&key.group, &key.kind, &valid.spec.destination));
@@ -135,7 +136,7 @@ pub(crate) async fn observe(
         reporting,
         settings: Arc::clone(&subject.settings),
         now,
-        made: images,
+        made,
         orphans,
         predictions,
         comparison: Comparison::default(),

@@ -1,5 +1,5 @@
-//! Images of what the instances of an application made: one shared informer per kind of workload and cluster, begun
-//! with the first instance there. A change of a child's images wakes the application of its instance.
+//! What a summary says of what the instances of an application made, images and URLs: one shared informer per kind and
+//! cluster, begun with the first instance there. A change of it wakes the application of the instance.
 //! It must not know how an instance makes its children.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -10,18 +10,19 @@ use mainstay_apimachinery::object;
 use mainstay_controller_runtime::{Context, Event, Informer, ObjectKey, context};
 
 use super::live::{Alarm, SYNC_LIMIT, lock};
-use crate::plan::images;
+use crate::plan::summary::Facts;
 
 /// Index of the informers: objects by the instance they were made for.
 const BY_INSTANCE: &str = "gitops/instance";
 
-/// Kinds that name images, and that a graph is likely to make. Not pods: a cluster has too many of them to keep.
-const KINDS: [(&str, &str, &str); 5] = [
+/// Kinds that name images or hosts, and that a graph is likely to make. Not pods: a cluster has too many of them to keep.
+const KINDS: [(&str, &str, &str); 6] = [
     ("apps", "Deployment", "deployments"),
     ("apps", "StatefulSet", "statefulsets"),
     ("apps", "DaemonSet", "daemonsets"),
     ("batch", "Job", "jobs"),
     ("batch", "CronJob", "cronjobs"),
+    ("networking.k8s.io", "Ingress", "ingresses"),
 ];
 
 /// What instances made.
@@ -51,24 +52,24 @@ impl Owners {
 }
 
 impl Children {
-    /// The images of what instances of an application made, which are given by uid.
-    pub(super) async fn images(
+    /// What is to be said of what instances of an application made, which are given by uid.
+    pub(super) async fn facts(
         &self,
         cluster: &Context,
         app: &str,
         instances: &BTreeSet<String>,
         alarm: &Alarm,
-    ) -> BTreeSet<String> {
+    ) -> Facts {
         lock(&self.owners).note(app, instances);
         if instances.is_empty() {
-            return BTreeSet::new();
+            return Facts::default();
         }
-        let mut found = BTreeSet::new();
+        let mut found = Facts::default();
         for informer in self.informers(cluster, alarm) {
             // What comes later wakes the application.
             let _ = tokio::time::timeout(SYNC_LIMIT, informer.synced()).await;
             let children = instances.iter().flat_map(|uid| informer.by_index(BY_INSTANCE, uid));
-            found.extend(children.flat_map(|child| images::of(&child)));
+            children.for_each(|child| found.add(Facts::of(&child)));
         }
         found
     }
@@ -93,11 +94,11 @@ impl Children {
 
     fn waker(&self, alarm: Alarm) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
         let owners = Arc::clone(&self.owners);
-        let shown: Mutex<HashMap<ObjectKey, Vec<String>>> = Mutex::default();
+        let shown: Mutex<HashMap<ObjectKey, Facts>> = Mutex::default();
         move |event| {
             let child = event.object();
             let Some(instance) = object::label(child, kro::INSTANCE_ID) else { return };
-            let (key, now) = (ObjectKey::of(child), images::of(child));
+            let (key, now) = (ObjectKey::of(child), Facts::of(child));
             let same = match event {
                 Event::Applied { .. } => lock(&shown).insert(key, now.clone()).as_ref() == Some(&now),
                 Event::Deleted { .. } => lock(&shown).remove(&key).is_none(),

@@ -21,6 +21,7 @@ use crate::plan::compare::{self, Live};
 use crate::plan::health::{self, Reporting};
 use crate::plan::key::Key;
 use crate::plan::settings::Settings;
+use crate::plan::summary::Facts;
 use crate::plan::tracking::{Method, Owner, Tracking, parse_instance};
 
 /// Index of the informers: objects by the application that tracks them.
@@ -80,8 +81,8 @@ pub(crate) struct View {
     pub(crate) live: Live,
     /// Which of their kinds are healthy only when they say so.
     pub(crate) reporting: Reporting,
-    /// Images of what their instances made.
-    pub(crate) images: BTreeSet<String>,
+    /// What is to be said of what their instances made.
+    pub(crate) made: Facts,
 }
 
 /// What an application asks to see.
@@ -147,8 +148,8 @@ impl LiveViews {
         lock(&self.alarm.sizes).insert(wanted.app.instance.clone(), size);
         let instances = live.iter().filter(|(key, _)| reporting.is_instance(key));
         let instances = instances.map(|(_, object)| object::uid(object).to_owned()).collect();
-        let images = self.children.images(wanted.cluster, &wanted.app.instance, &instances, &self.alarm).await;
-        Ok(View { live, reporting, images })
+        let made = self.children.facts(wanted.cluster, &wanted.app.instance, &instances, &self.alarm).await;
+        Ok(View { live, reporting, made })
     }
 
     /// The resources of an application's namespace that no application deploys, if its project asks.

@@ -1,7 +1,7 @@
 //! Builds the status of an Application from what was observed, as Argo CD shows it.
 //! It must not write it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mainstay_api::argoproj::{
@@ -11,8 +11,8 @@ use mainstay_api::argoproj::{
 use crate::observe::{Observed, Subject};
 use crate::plan::compare::Resource;
 use crate::plan::health::{self, Health, Judge, Status};
-use crate::plan::images;
 use crate::plan::key::Key;
+use crate::plan::summary::Facts;
 use crate::plan::target::Target;
 
 /// The condition that says what is asked for in vain.
@@ -230,13 +230,19 @@ pub(crate) fn conditions(old: &[Condition], found: Vec<(&'static str, String)>, 
 }
 
 fn summary(observed: &Observed) -> Summary {
-    let images: BTreeSet<String> = observed.live.values().flat_map(images::of).chain(observed.made.clone()).collect();
+    let mut facts = observed.made.clone();
+    observed.live.values().for_each(|live| facts.add(Facts::of(live)));
     let applications = observed
         .comparison
         .resources
         .iter()
         .any(|resource| resource.key.kind == "Application" && resource.key.group == mainstay_api::argoproj::GROUP);
-    Summary { external_urls: Vec::new(), images: images.into_iter().collect(), is_app_of_apps: applications }
+    let Facts { images, urls } = facts;
+    Summary {
+        external_urls: urls.into_iter().collect(),
+        images: images.into_iter().collect(),
+        is_app_of_apps: applications,
+    }
 }
 
 #[cfg(test)]
