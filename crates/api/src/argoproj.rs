@@ -4,6 +4,7 @@
 //! It must not know how an application is compared or synced.
 
 mod applicationset;
+mod hydrator;
 mod operation;
 mod status;
 
@@ -16,6 +17,9 @@ pub use applicationset::{
     ApplicationSetApplicationStatus, ApplicationSetCondition, ApplicationSetResource, ApplicationSetSpec,
     ApplicationSetStatus, ApplicationSetStrategy, ApplicationSetSyncPolicy, IgnoreApplicationDifferences,
     MatchExpression, PreservedFields, RollingStep, RollingSync,
+};
+pub use hydrator::{
+    DrySource, HydrateOperation, HydrateTo, SourceHydrator, SourceHydratorStatus, SuccessfulHydration, SyncSource,
 };
 pub use operation::{Initiator, Operation, ResourceRef, SyncOperation};
 pub use status::{
@@ -33,6 +37,8 @@ pub const API_VERSION: &str = "argoproj.io/v1alpha1";
 pub const TRACKING_ID: &str = "argocd.argoproj.io/tracking-id";
 /// Asks for a refresh, `normal` or `hard`; removed once done.
 pub const REFRESH: &str = "argocd.argoproj.io/refresh";
+/// The annotation that asks for the dry source to be rendered again.
+pub const HYDRATE: &str = "argocd.argoproj.io/hydrate";
 /// The wave a manifest is applied in; a whole number, 0 by default.
 pub const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
 /// Comma-separated options of one manifest.
@@ -140,9 +146,9 @@ pub struct ApplicationSpec {
     /// How many history entries are kept; 10 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision_history_limit: Option<i64>,
-    /// Source hydrator; kept as it is.
+    /// Renders what is deployed from somewhere else.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_hydrator: Option<Value>,
+    pub source_hydrator: Option<SourceHydrator>,
 }
 
 /// `ApplicationSource`. The options of tools are kept as they are.

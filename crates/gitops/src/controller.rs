@@ -3,6 +3,7 @@
 
 mod deleting;
 mod gate;
+mod hydrating;
 mod notices;
 
 use std::collections::HashMap;
@@ -158,15 +159,21 @@ impl Engine {
     }
 
     async fn look(&self, key: &ObjectKey, app: Value, memory: &mut Memory) -> Result<Action, Error> {
-        let subject = match self.subject(key, &app).await {
+        let mut subject = match self.subject(key, &app).await {
             Ok(subject) => subject,
             Err(Invalid(message)) => return self.refuse(&app, memory, "InvalidSpecError", message).await,
         };
         self.refresh(&subject, memory);
+        if let Err(error) = self.hydrate(&mut subject, memory).await {
+            if let Error::Fetch(error) = &error {
+                self.refuse(&subject.app, memory, "HydrationError", chain(error).to_string()).await?;
+            }
+            return Err(error);
+        }
         let (aim, observed) = match self.fetch(&subject, memory).await {
             Ok(fetched) => fetched,
             Err(error) => {
-                self.refuse(&app, memory, "ComparisonError", chain(&error).to_string()).await?;
+                self.refuse(&subject.app, memory, "ComparisonError", chain(&error).to_string()).await?;
                 return Err(error.into());
             }
         };
@@ -229,7 +236,9 @@ impl Engine {
         let aim = Aim { commits, own: wanted == *own };
         let observed = observe(subject, &aim.shas(), &self.sources, &self.views, memory).await?;
         if let Some(seen) = &memory.seen {
-            self.routes.learn(&subject.key, seen.reads());
+            let mut reads = seen.reads();
+            reads.extend(memory.dry.clone());
+            self.routes.learn(&subject.key, reads);
         }
         Ok((aim, observed))
     }

@@ -38,6 +38,22 @@ pub(crate) struct Subject {
     pub(crate) rules: Vec<IgnoreDifferences>,
 }
 
+impl Subject {
+    /// Asks for its desired resources.
+    pub(crate) fn ask(&self) -> Ask<'_> {
+        Ask {
+            app: &self.key,
+            owner: &self.owner,
+            sources: &self.valid.sources,
+            destination: &self.valid.spec.destination,
+            options: &self.valid.options,
+            project: (self.valid.project(), &self.project),
+            cluster: &self.cluster,
+            settings: &self.settings,
+        }
+    }
+}
+
 /// What is remembered of an application between two looks. Nothing is lost with it but calls saved.
 #[derive(Default)]
 pub(crate) struct Memory {
@@ -50,6 +66,8 @@ pub(crate) struct Memory {
     pub(crate) written: Option<String>,
     /// When that was.
     pub(crate) written_at: Option<Timestamp>,
+    /// Paths of the dry source that were read; `None` before it was.
+    pub(crate) dry: Option<Vec<String>>,
 }
 
 /// An application as it is.
@@ -88,17 +106,7 @@ pub(crate) async fn observe(
     memory: &mut Memory,
 ) -> Result<Observed, fetch::Error> {
     let valid = &subject.valid;
-    let ask = Ask {
-        app: &subject.key,
-        owner: &subject.owner,
-        sources: &valid.sources,
-        destination: &valid.spec.destination,
-        options: &valid.options,
-        project: (valid.project(), &subject.project),
-        cluster: &subject.cluster,
-        settings: &subject.settings,
-    };
-    let desired = sources.desired(&ask, shas, memory.seen.as_ref()).await?;
+    let desired = sources.desired(&subject.ask(), shas, memory.seen.as_ref()).await?;
     memory.seen = Some(desired.seen);
     let targets = desired.targets;
     let wanted = Wanted {

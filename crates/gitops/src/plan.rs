@@ -9,6 +9,7 @@ pub mod health;
 pub mod helm;
 pub mod history;
 pub mod hook;
+pub mod hydrate;
 pub mod jq;
 pub mod key;
 pub mod operation;

@@ -169,8 +169,14 @@ fn is_below(path: &str, root: &str) -> bool {
 fn route(app: &Value) -> Route {
     let spec: ApplicationSpec =
         app.get("spec").and_then(|spec| ApplicationSpec::deserialize(spec).ok()).unwrap_or_default();
-    let sources = if spec.sources.is_empty() { spec.source.as_slice() } else { &spec.sources };
-    let pinned = validate::pinned(app, sources.len());
+    let hydrated = spec.source_hydrator.as_ref().map(|hydrator| [hydrator.synced(), hydrator.dry()]);
+    let sources = match &hydrated {
+        Some(sources) => sources.as_slice(),
+        None if spec.sources.is_empty() => spec.source.as_slice(),
+        None => &spec.sources,
+    };
+    let own = if hydrated.is_some() { 1 } else { sources.len() };
+    let pinned = validate::pinned(app, own);
     let followed = |(index, source): (usize, &Source)| {
         let pinned = pinned.as_ref().and_then(|pinned| pinned.get(index));
         let revision = pinned.map_or(source.revision(), String::as_str).to_owned();

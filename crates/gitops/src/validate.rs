@@ -2,7 +2,8 @@
 //! It must not know what is live, or what the repository holds.
 
 use mainstay_api::argoproj::{
-    self, AppProjectSpec, ApplicationSpec, ApplicationStatus, Automated, Destination, Operation, Source, SyncPolicy,
+    self, AppProjectSpec, ApplicationSpec, ApplicationStatus, Automated, Destination, Operation, Source,
+    SourceHydrator, SyncPolicy,
 };
 use mainstay_apimachinery::object;
 use mainstay_kustomize::Overrides;
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use crate::plan::helm::HelmOptions;
 use crate::plan::options::SyncOptions;
-use crate::plan::{glob, project, vain};
+use crate::plan::{glob, hydrate, project, vain};
 
 /// An Application that can be worked on.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Validated {
     pub status: ApplicationStatus,
     /// The operation asked for.
     pub operation: Option<Operation>,
+    /// Renders what is deployed.
+    pub hydrator: Option<SourceHydrator>,
     /// Whether the refresh annotation is set.
     pub refresh: bool,
     /// Things that are left out of account, in words.
@@ -131,6 +134,7 @@ pub fn application(app: &Value) -> Result<Validated, Invalid> {
         status: part(app, "status").unwrap_or_default(),
         operation,
         refresh: object::annotation(app, argoproj::REFRESH).is_some(),
+        hydrator: spec.source_hydrator.clone(),
         sources,
         spec,
     })
@@ -162,8 +166,10 @@ fn part<T: serde::de::DeserializeOwned + Default>(app: &Value, field: &str) -> R
 
 /// The sources; a list of them wins over a single one, as upstream.
 fn sources(spec: &ApplicationSpec) -> Result<Vec<Source>, Invalid> {
-    if spec.source_hydrator.is_some() {
-        return Err(Invalid("spec.sourceHydrator is not supported yet; use spec.source".to_owned()));
+    if let Some(hydrator) = &spec.source_hydrator {
+        hydrate::check(hydrator).map_err(Invalid)?;
+        check_source("spec.sourceHydrator.drySource", &hydrator.dry())?;
+        return Ok(vec![hydrator.synced()]);
     }
     if spec.sources.is_empty() {
         let source = spec.source.clone().unwrap_or_default();
@@ -228,7 +234,8 @@ pub fn project(valid: &Validated, project: Option<&Value>) -> Result<AppProjectS
         );
         return Err(Invalid(message));
     }
-    for source in &valid.sources {
+    let dry = valid.hydrator.as_ref().map(SourceHydrator::dry);
+    for source in valid.sources.iter().chain(&dry) {
         project::check_source(name, &spec, &source.repo_url).map_err(Invalid)?;
     }
     project::check_destination(name, &spec, &valid.spec.destination).map_err(Invalid)?;

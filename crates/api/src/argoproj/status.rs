@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hydrator::SourceHydratorStatus;
 use super::{Destination, IgnoreDifferences, Initiator, Operation, Source, is_false, is_zero};
 
 /// `Application.status`.
@@ -39,6 +40,9 @@ pub struct ApplicationStatus {
     /// Images and links.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
+    /// What became of the source hydrator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_hydrator: Option<SourceHydratorStatus>,
     /// Namespace of the controller.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub controller_namespace: String,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mainstay_api::argoproj::{AppProjectSpec, Destination, Source};
 use mainstay_controller_runtime::{Context, ObjectKey};
-use mainstay_git::{Repositories, Skipped, Tree};
+use mainstay_git::{Files, NewCommit, Repositories, Skipped, Tree};
 use mainstay_helm::Entropy;
 
 use super::read::{Content, Read, Reader};
@@ -184,7 +184,45 @@ impl Sources {
         ids.map_err(|error| failed(source, sha, error))
     }
 
-    async fn targets(&self, ask: &Ask<'_>, reads: &[Read<'_>], fingerprint: u64) -> Result<Arc<Targets>, Error> {
+    /// The manifests of a single source at a commit, what is wrong with it, and the paths that were read.
+    pub(crate) async fn rendered(
+        &self,
+        ask: &Ask<'_>,
+        sha: &str,
+    ) -> Result<(Vec<Manifest>, Vec<Problem>, Vec<String>), Error> {
+        let shas = [sha.to_owned()];
+        let Self { repositories, charts, capabilities, entropy, .. } = self;
+        let reads = Reader { repositories, charts, capabilities, entropy, ask, shas: &shas }.all().await?;
+        let (manifests, problems, _) = self.gather(&reads);
+        Ok((manifests, problems, reads.into_iter().flat_map(|read| read.seen.reads).collect()))
+    }
+
+    /// Commits files to a repository and gives the commit: the branch's present one if `telling`, a file of them, is there as
+    /// it is to be, whatever the others say.
+    pub(crate) async fn commit(
+        &self,
+        url: &str,
+        commit: NewCommit,
+        telling: (String, String),
+    ) -> Result<String, mainstay_git::Error> {
+        let (path, text) = telling;
+        match self.repositories.resolve(url, &commit.branch).await {
+            Ok(head) => {
+                let read = move |files: &Files<'_>| files.read(&path);
+                let there = self.repositories.with_files(url, &head.sha, read).await?;
+                if there.is_some_and(|there| *there == *text.as_bytes()) {
+                    return Ok(head.sha);
+                }
+            }
+            // The branch is made.
+            Err(mainstay_git::Error::RevisionNotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.repositories.commit_files(url, commit).await
+    }
+
+    /// All manifests of some sources, what is wrong with them, and how large they are.
+    fn gather(&self, reads: &[Read<'_>]) -> (Vec<Manifest>, Vec<Problem>, usize) {
         let (mut manifests, mut problems, mut bytes) = (Vec::new(), Vec::new(), 0);
         for read in reads {
             match &read.content {
@@ -204,6 +242,11 @@ impl Sources {
                 }
             }
         }
+        (manifests, problems, bytes)
+    }
+
+    async fn targets(&self, ask: &Ask<'_>, reads: &[Read<'_>], fingerprint: u64) -> Result<Arc<Targets>, Error> {
+        let (manifests, problems, bytes) = self.gather(reads);
         let served = scopes(ask.cluster, &manifests).await?;
         let (name, spec) = ask.project;
         let permits = |key: &Key| project::check_resource(name, spec, key, ask.destination);

@@ -59,11 +59,14 @@ fn urls(live: &Value) -> Vec<String> {
 }
 
 fn of_ingress(live: &Value) -> Vec<String> {
-    let list = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+    let list =
+        |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
     let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let balancers: Vec<String> = list(live, "/status/loadBalancer/ingress")
         .iter()
-        .map(|one| [text(one, "hostname"), text(one, "ip")].into_iter().find(|host| !host.is_empty()).unwrap_or_default())
+        .map(|one| {
+            [text(one, "hostname"), text(one, "ip")].into_iter().find(|host| !host.is_empty()).unwrap_or_default()
+        })
         .filter(|host| !host.is_empty())
         .collect();
     let secured: Vec<String> = list(live, "/spec/tls")
@@ -102,7 +105,8 @@ mod tests {
                 {"host": "shop.example.com", "http": {"paths": [{"path": "/api/*"}, {}]}},
                 {"http": {"paths": [{"path": "/"}]}}]},
             "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}}});
-        let all = ["Docs|https://d", "https://shop.example.com/api/", "https://shop.example.com", "http://203.0.113.10/"];
+        let all =
+            ["Docs|https://d", "https://shop.example.com/api/", "https://shop.example.com", "http://203.0.113.10/"];
         assert_eq!(urls(&ingress), all);
         ingress["metadata"]["annotations"]["argocd.argoproj.io/ignore-default-links"] = "true".into();
         assert_eq!(urls(&ingress), ["Docs|https://d"]);

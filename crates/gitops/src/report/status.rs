@@ -11,6 +11,7 @@ use mainstay_api::argoproj::{
 use crate::observe::{Observed, Subject};
 use crate::plan::compare::Resource;
 use crate::plan::health::{self, Health, Judge, Status};
+use crate::plan::hydrate;
 use crate::plan::key::Key;
 use crate::plan::summary::Facts;
 use crate::plan::target::Target;
@@ -48,6 +49,8 @@ pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) 
     found.extend(degraded(observed, &resources));
     found.extend(pin(subject));
     found.extend(orphans(observed));
+    let hydration = hydrate::failure(old.source_hydrator.as_ref());
+    found.extend(hydration.map(|message| ("HydrationError", message.to_owned())));
     let mut status = ApplicationStatus {
         sync: Some(sync(subject, observed)),
         health: Some(transition(old.health.as_ref(), &aggregate, &now)),
@@ -59,6 +62,7 @@ pub(crate) fn build(subject: &Subject, observed: &Observed, findings: Findings) 
         source_type: if subject.valid.has_several() { String::new() } else { observed.tools.concat() },
         source_types: observed.tools.iter().filter(|_| subject.valid.has_several()).map(ToString::to_string).collect(),
         summary: Some(summary(observed)),
+        source_hydrator: old.source_hydrator.clone(),
         controller_namespace: subject.home.clone(),
     };
     if status != *old {

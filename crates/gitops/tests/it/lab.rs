@@ -109,14 +109,24 @@ impl Lab {
         tokio::spawn(mainstay_gitops::run(self.gitops(members).told(pushes)));
     }
 
+    /// The git host.
+    pub(crate) fn host(&self) -> GitHost {
+        self.host.clone()
+    }
+
     /// Commits files; `None` deletes one.
     pub(crate) async fn commit(&self, files: &[(&str, Option<&str>)]) -> String {
+        self.commit_to("main", files).await
+    }
+
+    /// The same on a branch.
+    pub(crate) async fn commit_to(&self, branch: &str, files: &[(&str, Option<&str>)]) -> String {
         let change = |(path, content): &(&str, Option<&str>)| match content {
             Some(content) => Change::write(*path, content.as_bytes()),
             None => Change::delete(*path),
         };
         let commit = NewCommit {
-            branch: "main".into(),
+            branch: branch.to_owned(),
             changes: files.iter().map(change).collect(),
             author: Author::new("Ada", "ada@example.com"),
             message: "change".into(),

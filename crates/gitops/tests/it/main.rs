@@ -10,6 +10,7 @@ mod finalizer;
 mod golden;
 mod helm;
 mod hooks;
+mod hydrator;
 mod instances;
 mod killed;
 mod kustomize;

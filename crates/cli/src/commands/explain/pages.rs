@@ -15,6 +15,7 @@ const PAGES: &[(&str, &str)] = pages![
     "DegradedResourceWarning",
     "ExpressionFailed",
     "FailedCreate",
+    "HydrationError",
     "ImagePullBackOff",
     "InvalidResourceGraph",
     "InvalidSpec",
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     /// Condition types and reasons that the engines write where a person looks.
-    const WRITTEN: [&str; 16] = [
+    const WRITTEN: [&str; 17] = [
         "ComparisonError",
         "DegradedResourceWarning",
         "InvalidSpecError",
@@ -95,6 +96,7 @@ mod tests {
         "SharedResourceWarning",
         "PinnedRevisionWarning",
         "SyncWindowWarning",
+        "HydrationError",
         "InvalidSpec",
         "ExpressionFailed",
         "ApplyFailed",
