@@ -8,6 +8,7 @@ mod children;
 mod definitions;
 mod desired;
 mod helm;
+mod jsonnet;
 mod kustomize;
 mod live;
 mod orphans;
@@ -54,6 +55,12 @@ pub(crate) enum Error {
         #[source]
         source: mapper::Error,
     },
+    /// The options of Jsonnet cannot be read.
+    #[error("failed to read spec.source.directory.jsonnet: {0}")]
+    Jsonnet(String),
+    /// A tool has not come to an end.
+    #[error("{place} has not come to an end in time; others may be in the way, or it may have none")]
+    Slow { place: String },
     /// A cluster does not tell what it serves.
     #[error("failed to ask cluster {cluster} what it serves")]
     Serves {
@@ -79,10 +86,10 @@ impl Classify for Error {
             Self::Source { source, .. } if source.is_transient() => Class::Retry,
             // A push or a poll wakes the application when the repository is repaired.
             Self::Source { .. } | Self::Overrides { .. } => Class::Wait,
-            Self::Pattern(_) => Class::Terminal,
+            Self::Pattern(_) | Self::Jsonnet(_) => Class::Terminal,
             Self::Discovery { source, .. } => source.class(),
             Self::Serves { source, .. } => source.class(),
-            Self::Unlisted { .. } | Self::Compare { .. } => Class::Retry,
+            Self::Slow { .. } | Self::Unlisted { .. } | Self::Compare { .. } => Class::Retry,
         }
     }
 }

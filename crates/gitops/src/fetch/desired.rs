@@ -228,12 +228,14 @@ impl Sources {
             match &read.content {
                 Content::Nothing => {}
                 Content::Files(files) => {
-                    let (tree, selection) = &**files;
+                    let (tree, selection, evaluated) = &**files;
                     let size: usize = tree.files.iter().map(|file| file.bytes.len()).sum();
                     let (found, wrong) = self.manifests(tree, selection, size);
                     manifests.extend(found);
                     problems.extend(wrong);
-                    bytes += size;
+                    manifests.extend(evaluated.manifests.iter().cloned());
+                    problems.extend(evaluated.problems.iter().cloned());
+                    bytes += size + evaluated.bytes;
                 }
                 Content::Built(built) => {
                     manifests.extend(built.manifests.iter().cloned());

@@ -13,7 +13,7 @@ use crate::plan::problem::{Cause, Problem};
 use crate::plan::target::Manifest;
 
 /// What a build came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Built {
     pub(super) manifests: Vec<Manifest>,
     /// Why there are none.

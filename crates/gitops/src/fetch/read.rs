@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use mainstay_api::argoproj::Source;
-use mainstay_git::{Files, Repositories, Tree};
+use mainstay_git::{File, Files, Repositories, Tree};
 use mainstay_helm::Entropy;
 use mainstay_kustomize::FILE_NAMES;
 
 use super::desired::{Ask, SeenSource, failed, fingerprint_of};
 use super::kustomize::{self, Built};
-use super::{Capabilities, Charts, Error, helm};
+use super::{Capabilities, Charts, Error, helm, jsonnet};
 use crate::plan::environment::{self, environment as variables};
 use crate::plan::overrides;
-use crate::plan::source::{CHART_FILE, Selection, Tool};
+use crate::plan::source::{CHART_FILE, Selection, Tool, is_jsonnet, is_left_out};
 
 /// What a source is read with.
 pub(super) struct Reader<'a> {
@@ -40,8 +40,8 @@ pub(super) struct Read<'a> {
 pub(super) enum Content {
     /// Nothing of its own.
     Nothing,
-    /// Files of plain manifests.
-    Files(Box<(Tree, Selection)>),
+    /// Files of plain manifests, and what came of those that have to be evaluated.
+    Files(Box<(Tree, Selection, Built)>),
     /// What a tool has made of it.
     Built(Built),
 }
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         let seen = SeenSource { tool: tool.as_str(), ..seen };
         let own = &*own;
         match tool {
-            Tool::Directory => self.directory(source, selection, seen).await,
+            Tool::Directory => self.directory((source, own), selection, seen).await,
             Tool::Kustomize => {
                 let built = kustomize::build(self, (own, sha, selection.root())).await;
                 let mut built = built.map_err(|error| failed(source, sha, error))?;
@@ -129,14 +129,31 @@ impl<'a> Reader<'a> {
         })
     }
 
-    async fn directory(&self, source: &'a Source, selection: Selection, seen: SeenSource) -> Result<Read<'a>, Error> {
+    async fn directory(
+        &self,
+        (source, own): (&'a Source, &Source),
+        selection: Selection,
+        seen: SeenSource,
+    ) -> Result<Read<'a>, Error> {
         let (url, root, wanted) = (&source.repo_url, selection.root().to_owned(), selection.clone());
         let tree = self.repositories.tree_where(url, &seen.sha, &root, move |path| wanted.wants(path)).await;
-        let tree = tree.map_err(|error| failed(source, &seen.sha, error))?;
-        let reads = vec![root];
+        let mut tree = tree.map_err(|error| failed(source, &seen.sha, error))?;
+        let mut fingerprint = fingerprint_of_files(&tree);
+        let mut reads = vec![root];
+        let mut built = Built::default();
+        let counts = |file: &&File| is_jsonnet(&file.path) && !is_left_out(&String::from_utf8_lossy(&file.bytes));
+        let scripts: Vec<String> = tree.files.iter().filter(counts).map(|file| file.path.clone()).collect();
+        tree.files.retain(|file| !is_jsonnet(&file.path));
+        if !scripts.is_empty() {
+            built = jsonnet::build(self, (own, &seen.sha), scripts).await?;
+            reads.extend(built.reads.iter().cloned());
+        }
         let ids = self.ids(source, &seen.sha, &reads).await?;
-        let seen = SeenSource { reads, ids, fingerprint: fingerprint_of_files(&tree), ..seen };
-        Ok(Read { source, content: Content::Files(Box::new((tree, selection))), seen })
+        if reads.len() > 1 {
+            fingerprint = fingerprint_of(&(fingerprint, &reads, &ids));
+        }
+        let seen = SeenSource { reads, ids, fingerprint, ..seen };
+        Ok(Read { source, content: Content::Files(Box::new((tree, selection, built))), seen })
     }
 
     async fn built(&self, source: &'a Source, built: Built, seen: SeenSource) -> Result<Read<'a>, Error> {

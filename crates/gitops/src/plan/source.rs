@@ -138,6 +138,18 @@ impl Tool {
     }
 }
 
+/// Whether a file has to be evaluated.
+#[must_use]
+pub fn is_jsonnet(path: &str) -> bool {
+    path.ends_with(".jsonnet")
+}
+
+/// Whether a file asks to be left out.
+#[must_use]
+pub fn is_left_out(text: &str) -> bool {
+    text.lines().any(|line| line.trim_end() == SKIP_MARK)
+}
+
 /// Reads the manifests of one file.
 #[must_use]
 pub fn parse(file: &SourceFile) -> Parsed {
@@ -146,12 +158,8 @@ pub fn parse(file: &SourceFile) -> Parsed {
         Ok(text) => text,
         Err(reason) => return unreadable(Problem::new(Cause::Unreadable, &*path, reason.clone())),
     };
-    if text.lines().any(|line| line.trim_end() == SKIP_MARK) {
+    if is_left_out(text) {
         return Parsed::default();
-    }
-    if path.ends_with(".jsonnet") {
-        let message = "Jsonnet is not supported yet; commit the rendered manifests, or exclude the file";
-        return unreadable(Problem::new(Cause::Unreadable, &*path, message));
     }
     let mut parsed = Parsed::default();
     for (chunk, first_line) in documents(text) {

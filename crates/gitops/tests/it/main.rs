@@ -12,6 +12,7 @@ mod helm;
 mod hooks;
 mod hydrator;
 mod instances;
+mod jsonnet;
 mod killed;
 mod kustomize;
 mod lab;
