@@ -265,6 +265,7 @@ impl Engine {
             supersedes: object::annotation(&subject.app, argoproj::SUPERSEDE_SYNCS) != Some("false"),
             hooks_run: observed.hooks_run,
             keep: observed.keep.as_deref(),
+            stay: &observed.stay(&valid.options),
             now: self.control.clock.now(),
         };
         turn::within(turn::next(valid, &input), |manual, began| gate::ask(subject, manual, began, input.now))

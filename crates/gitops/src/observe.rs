@@ -15,7 +15,7 @@ use crate::hooks;
 use crate::plan::compare::{self, Comparison, Ignored, Live, Prediction};
 use crate::plan::health::{Judge, Reporting};
 use crate::plan::key::Key;
-use crate::plan::options::FAIL_ON_SHARED;
+use crate::plan::options::{FAIL_ON_SHARED, PruneMode, SyncOptions, prune_mode};
 use crate::plan::prune;
 use crate::plan::settings::Settings;
 use crate::plan::summary::Facts;
@@ -164,6 +164,16 @@ impl Observed {
     /// Judges the health of what is live.
     pub(crate) fn judge(&self) -> Judge<'_> {
         Judge { live: &self.live, reporting: &self.reporting, settings: &self.settings, now: self.now }
+    }
+
+    /// Live resources that are not desired and ask to stay all the same.
+    pub(crate) fn stay(&self, options: &SyncOptions) -> BTreeSet<Key> {
+        let extra = self.comparison.resources.iter().filter(|resource| resource.requires_pruning());
+        let stays = |key: &&Key| {
+            let mode = self.live.get(key).map(|live| prune_mode(live, options));
+            matches!(mode, Some(PruneMode::Never | PruneMode::Confirm))
+        };
+        extra.map(|resource| &resource.key).filter(stays).cloned().collect()
     }
 
     /// Desired resources that another application deploys too, in words.

@@ -1,12 +1,14 @@
 //! Whether to sync without being asked, and when to try again. As Argo CD's `autoSync` and its operation retry.
 //! It must not know how a sync is run.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mainstay_api::argoproj::{Automated, OperationState, Retry, Source};
 
 use super::compare::{Comparison, Sync};
+use super::key::Key;
 
 /// Self-healing waits 0, 2, 6, 18 … 300 s after the last attempt, as upstream.
 const HEAL_STEP: f64 = 2.0;
@@ -38,6 +40,8 @@ pub struct Input<'a> {
     pub hooks_run: bool,
     /// Why nothing may be pruned, if so.
     pub keep: Option<&'a str>,
+    /// Live resources that no sync prunes, since they ask to stay.
+    pub stay: &'a BTreeSet<Key>,
     /// The time.
     pub now: Timestamp,
 }
@@ -71,7 +75,8 @@ pub fn decide(input: &Input<'_>) -> Decision {
     }
     let prune = automated.prune && input.keep.is_none();
     let out: Vec<_> = input.comparison.resources.iter().filter(|resource| resource.sync == Sync::OutOfSync).collect();
-    if !prune && out.iter().all(|resource| resource.requires_pruning()) {
+    // A sync that can do nothing about what is out of sync would be begun again and again.
+    if out.iter().all(|one| one.requires_pruning() && (!prune || input.stay.contains(&one.key))) {
         return Decision::Nothing;
     }
     let attempt = match attempted(input) {

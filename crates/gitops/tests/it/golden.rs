@@ -11,7 +11,7 @@ use mainstay_gitops::plan::autosync::{self, Decision};
 use mainstay_gitops::plan::compare::{self, Live, Prediction};
 use mainstay_gitops::plan::health::{self, Judge, Reporting};
 use mainstay_gitops::plan::key::Key;
-use mainstay_gitops::plan::options::SyncOptions;
+use mainstay_gitops::plan::options::{PruneMode, SyncOptions, prune_mode};
 use mainstay_gitops::plan::order::Wave;
 use mainstay_gitops::plan::prune;
 use mainstay_gitops::plan::settings::Settings;
@@ -102,7 +102,12 @@ fn run(case: &Case) -> Value {
     let comparison = compare::compare(&case.owner(), &targets.by_key, &live, &predictions, gaps);
     let allow_empty = case.automated.as_ref().is_some_and(|automated| automated.allow_empty);
     let keep = prune::keep(&targets.problems, targets.by_key.len(), allow_empty);
+    let options = SyncOptions::default();
+    let extra = comparison.resources.iter().filter(|one| one.requires_pruning()).map(|one| &one.key);
+    let asks = |key: &&Key| live.get(key).is_some_and(|live| prune_mode(live, &options) == PruneMode::Never);
+    let stay = extra.filter(asks).cloned().collect();
     let decision = autosync::decide(&autosync::Input {
+        stay: &stay,
         supersedes: true,
         hooks_run: false,
         automated: case.automated.as_ref(),
