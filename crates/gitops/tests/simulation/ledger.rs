@@ -22,10 +22,12 @@ pub(crate) struct Ledger {
     made: BTreeSet<String>,
     /// Hooks that were created, by name, attempt and phase.
     hooks: HashMap<(String, String, String), u32>,
+    /// What was made for commits that were not known yet.
+    strange: Vec<(String, String)>,
     /// Writes of any kind.
     pub(crate) writes: u64,
     /// Rules that were broken.
-    pub(crate) broken: Vec<String>,
+    broken: Vec<String>,
 }
 
 impl Ledger {
@@ -35,6 +37,15 @@ impl Ledger {
 
     fn files(&self, sha: &str) -> Option<&Files> {
         self.commits.iter().rev().find(|(known, _)| known == sha).map(|(_, files)| files)
+    }
+
+    /// Rules that were broken until now.
+    pub(crate) fn take(&mut self) -> Vec<String> {
+        let strange = std::mem::take(&mut self.strange);
+        let unknown = strange.iter().filter(|(_, sha)| self.files(sha).is_none());
+        let unknown = unknown.map(|(name, sha)| format!("{name} was made for commit {sha:?}, which there is not"));
+        let unknown: Vec<String> = unknown.collect();
+        std::mem::take(&mut self.broken).into_iter().chain(unknown).collect()
     }
 
     /// Something was created.
@@ -52,7 +63,8 @@ impl Ledger {
         let thread = object::annotation(created, thread::ANNOTATION).unwrap_or_default();
         let sha = thread.rsplit('@').next().unwrap_or_default();
         match self.files(sha) {
-            None => self.broken.push(format!("{name} was made for commit {sha:?}, which there is not")),
+            // A poll may see a commit before whoever makes it can tell.
+            None => self.strange.push((name.clone(), sha.to_owned())),
             Some(files) => {
                 let wave = files.objects.get(&name).map(|object| object.wave);
                 let early = files.resources().find(|(other, object)| Some(object.wave) < wave && !self.made.contains(*other));

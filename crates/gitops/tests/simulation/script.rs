@@ -94,7 +94,7 @@ impl Script {
         };
         let mut drawn = Drawn { random, files: Files::default(), values: 0 };
         let mut steps = vec![Step::Commit(drawn.change(), true)];
-        for _ in 0..4 + drawn.random.below(7) {
+        for _ in 0..3 + drawn.random.below(5) {
             let step = drawn.step();
             steps.push(step);
             if drawn.random.percent(60) {
