@@ -79,7 +79,8 @@ pub const DELETION_APPROVED: &str = "argocd.argoproj.io/deletion-approved";
 pub const RESOURCES_FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
 /// Holds automated sync at a revision after a rollback; Mainstay's own.
 pub const PINNED_REVISION: &str = "mainstay.dev/pinned-revision";
-/// How many Applications of a set may be deleted without approval, a number or a percentage; Mainstay's own.
+/// How many Applications of a set, or resources of an Application, may be deleted without a person's word: a number or a
+/// percentage; Mainstay's own.
 pub const DELETION_BUDGET: &str = "mainstay.dev/deletion-budget";
 /// Label of the Secrets that tell of a cluster (`cluster`) or a repository.
 pub const SECRET_TYPE: &str = "argocd.argoproj.io/secret-type";

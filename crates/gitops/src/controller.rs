@@ -255,6 +255,7 @@ impl Engine {
 
     fn plan(&self, subject: &Subject, observed: &Observed) -> Turn {
         let valid = &subject.valid;
+        let (keep, stay) = (observed.keep_from_automation(subject), observed.stay(&valid.options));
         let input = autosync::Input {
             automated: valid.automated(),
             comparison: &observed.comparison,
@@ -264,8 +265,8 @@ impl Engine {
             changed_since: observed.unblocked,
             supersedes: object::annotation(&subject.app, argoproj::SUPERSEDE_SYNCS) != Some("false"),
             hooks_run: observed.hooks_run,
-            keep: observed.keep.as_deref(),
-            stay: &observed.stay(&valid.options),
+            keep: keep.as_deref(),
+            stay: &stay,
             now: self.control.clock.now(),
         };
         turn::within(turn::next(valid, &input), |manual, began| gate::ask(subject, manual, began, input.now))

@@ -166,6 +166,16 @@ impl Observed {
         Judge { live: &self.live, reporting: &self.reporting, settings: &self.settings, now: self.now }
     }
 
+    /// Why automation may not prune, if so.
+    pub(crate) fn keep_from_automation(&self, subject: &Subject) -> Option<String> {
+        let stay = self.stay(&subject.valid.options);
+        let resources = self.comparison.resources.iter();
+        let extra = resources.filter(|one| one.requires_pruning() && !stay.contains(&one.key)).map(|one| &one.key);
+        let extra: Vec<&Key> = extra.collect();
+        let of = self.comparison.resources.len();
+        self.keep.clone().or_else(|| prune::over_budget(&subject.app, &extra, of))
+    }
+
     /// Live resources that are not desired and ask to stay all the same.
     pub(crate) fn stay(&self, options: &SyncOptions) -> BTreeSet<Key> {
         let extra = self.comparison.resources.iter().filter(|resource| resource.requires_pruning());

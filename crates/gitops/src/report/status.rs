@@ -163,8 +163,10 @@ fn problems(subject: &Subject, observed: &Observed) -> Vec<(&'static str, String
         by_type.entry(problem.condition()).or_default().push(problem.to_string());
     }
     let prunes = observed.comparison.resources.iter().any(Resource::requires_pruning);
-    if let Some(keep) = observed.keep.as_ref().filter(|_| prunes) {
-        by_type.insert("PruneWarning", vec![keep.clone()]);
+    let automated = subject.valid.automated().is_some_and(|automated| automated.prune);
+    let keep = if automated { observed.keep_from_automation(subject) } else { observed.keep.clone() };
+    if let Some(keep) = keep.filter(|_| prunes) {
+        by_type.insert("PruneWarning", vec![keep]);
     }
     let shared = observed.shared(subject);
     if !shared.is_empty() {

@@ -66,3 +66,33 @@ async fn without_prune_it_stays_out_of_sync() {
     assert!(lab.config("b").await.is_none());
     assert!(app["operation"].is_null());
 }
+
+#[tokio::test(start_paused = true)]
+async fn beyond_its_budget_automation_prunes_nothing_and_a_person_may() {
+    let lab = Lab::start().await;
+    let file = |name: &str| config(name, "1", "");
+    let files = ["a", "b", "c", "d"].map(|name| (format!("shop/{name}.yaml"), file(name)));
+    let files: Vec<(&str, Option<&str>)> =
+        files.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+    let first = lab.commit(&files).await;
+    let mut app = lab.app("shop-dev", "shop");
+    app["metadata"]["annotations"] = json!({"mainstay.dev/deletion-budget": "1"});
+    lab.cluster.apply(&app).await;
+    lab.synced("shop-dev", &first).await;
+    lab.commit(&[("shop/b.yaml", None)]).await;
+    lab.cluster.settle().await;
+    assert!(lab.config("b").await.is_none(), "one is within the budget");
+
+    lab.commit(&[("shop/c.yaml", None), ("shop/d.yaml", None), ("shop/a.yaml", Some(&config("a", "2", "")))]).await;
+    let app = lab.until("shop-dev", |app| condition(app, "PruneWarning").is_some()).await;
+    let said = condition(&app, "PruneWarning").unwrap();
+    assert!(said.contains("does not prune 2 of 3 resources, the budget is 1"), "{said}");
+    lab.cluster.settle().await;
+    assert_eq!(lab.config("a").await.unwrap()["data"]["value"], "2", "the rest is deployed");
+    assert!(lab.config("c").await.is_some() && lab.config("d").await.is_some());
+
+    let prune = json!({"operation": {"sync": {"prune": true}, "initiatedBy": {"username": "ada"}}});
+    lab.cluster.api(APPLICATION, "argocd").await.merge_patch("test", "shop-dev", None, &prune).await.unwrap();
+    lab.until("shop-dev", |app| condition(app, "PruneWarning").is_none()).await;
+    assert!(lab.config("c").await.is_none() && lab.config("d").await.is_none());
+}

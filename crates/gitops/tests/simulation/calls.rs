@@ -94,7 +94,8 @@ impl Calls {
         if !weather.random.percent(storm) {
             return Fate::Pass;
         }
-        let (writes, watches) = (is_write(request), request.uri().query().is_some_and(|query| query.contains("watch=")));
+        let (writes, watches) =
+            (is_write(request), request.uri().query().is_some_and(|query| query.contains("watch=")));
         match weather.random.below(5) {
             0 if writes => Fate::Lose,
             1 if writes => Fate::Fail(StatusCode::CONFLICT),

@@ -67,7 +67,8 @@ impl Ledger {
             None => self.strange.push((name.clone(), sha.to_owned())),
             Some(files) => {
                 let wave = files.objects.get(&name).map(|object| object.wave);
-                let early = files.resources().find(|(other, object)| Some(object.wave) < wave && !self.made.contains(*other));
+                let early =
+                    files.resources().find(|(other, object)| Some(object.wave) < wave && !self.made.contains(*other));
                 if let Some((other, _)) = early {
                     let wave = wave.unwrap_or_default();
                     self.broken.push(format!("{name} of wave {wave} was made before {other} of an earlier one"));

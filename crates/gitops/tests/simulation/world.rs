@@ -26,6 +26,10 @@ const CONTROL: &str = "baseline-cluster1";
 const MEMBER: &str = "dev";
 /// Longer than any backoff, and than a poll.
 const LONG: Duration = Duration::from_secs(400);
+/// Longer than watches that failed wait before they are begun again, which nobody who waits for rest can see.
+const CATCH_UP: Duration = Duration::from_secs(150);
+/// How long it is looked whether anything happens: longer than two looks.
+const QUIET: Duration = Duration::from_secs(650);
 
 pub(crate) struct World {
     cluster: TestCluster,
@@ -156,6 +160,8 @@ impl Life<'_> {
         self.step(steps.next().unwrap()).await;
         self.world.applications().create("test", &self.application(&script.policy)).await.unwrap();
         for step in steps {
+            // Statuses tell seconds: two operations at one revision within one second are told apart by nothing.
+            tokio::time::sleep(Duration::from_secs(1)).await;
             self.step(step).await;
             self.world.restart_if_dead();
         }
@@ -167,7 +173,7 @@ impl Life<'_> {
             self.operate(json!({"sync": {"prune": true}})).await;
         }
         self.world.settle().await;
-        tokio::time::sleep(LONG).await;
+        tokio::time::sleep(CATCH_UP).await;
         self.world.settle().await;
         self.check().await;
         self.end().await;
@@ -280,8 +286,6 @@ impl Life<'_> {
         operation["initiatedBy"] = json!({"username": "ada"});
         let patch = json!({"operation": operation});
         self.world.applications().merge_patch("test", &self.name, None, &patch).await.unwrap();
-        // Statuses tell seconds: two operations within one are told apart by nothing.
-        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 
     /// Everything works from now on, and nobody holds the application back.
@@ -314,7 +318,10 @@ impl Life<'_> {
         let left: Vec<&Value> = status["resources"].as_array().into_iter().flatten().collect();
         let out = left.iter().filter(|one| one["status"] == "OutOfSync" && one["requiresPruning"] != true).count();
         if out > 0 || status["sync"]["revision"] != sha.as_str() {
-            wrong.push(format!("it is not synced to {sha}: {}", json!([status["sync"], status["conditions"], status["operationState"], left])));
+            wrong.push(format!(
+                "it is not synced to {sha}: {}",
+                json!([status["sync"], status["conditions"], status["operationState"], left])
+            ));
         }
         let phase = status["operationState"]["phase"].as_str().unwrap_or_default();
         if phase != "Succeeded" {
@@ -333,10 +340,10 @@ impl Life<'_> {
             wrong.push(format!("its history is out of order: {ids:?}"));
         }
         let before = lock(&self.world.calls.ledger).writes;
-        tokio::time::sleep(Duration::from_secs(700)).await;
+        tokio::time::sleep(QUIET).await;
         let after = lock(&self.world.calls.ledger).writes;
         if before != after {
-            wrong.push(format!("it writes although nothing happens: {} times in twelve minutes", after - before));
+            wrong.push(format!("it writes although nothing happens: {} times in eleven minutes", after - before));
         }
         self.wrong.extend(wrong);
     }
